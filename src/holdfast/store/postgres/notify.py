@@ -1,0 +1,67 @@
+"""Notifications: what is told, how it is written, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from holdfast.store.base import ANYTHING
+from holdfast.store.statement import Wake
+
+MOST = 4000
+"""Bytes of a payload; the server refuses 8000, and with it the whole transaction."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Wake).decode
+
+
+def payload(news: Sequence[Wake]) -> str:
+    """One payload for all that a transaction has to tell; empty for "look at everything" where it is too long."""
+    due: dict[tuple[str, int], int | None] = {}
+    for wake in news:
+        for queue, lane, run_at in wake.due:
+            known = due.get((queue, lane), run_at)
+            due[queue, lane] = None if known is None or run_at is None else min(known, run_at)
+    merged = Wake(
+        due=tuple((queue, lane, run_at) for (queue, lane), run_at in due.items()),
+        finished=tuple(job_id for wake in news for job_id in wake.finished),
+        cancel=tuple(job_id for wake in news for job_id in wake.cancel),
+        control=any(wake.control for wake in news),
+        anything=any(wake.anything for wake in news),
+    )
+    text = _encode(merged)
+    return text.decode() if len(text) <= MOST else ""
+
+
+def topics(news: Sequence[Wake]) -> list[str]:
+    """Who is to hear: "worker" of everything but results, "waiter" of results."""
+    found: list[str] = []
+    if any(wake.due or wake.cancel or wake.control or wake.anything for wake in news):
+        found.append("worker")
+    if any(wake.finished or wake.anything for wake in news):
+        found.append("waiter")
+    return found
+
+
+def heard(text: str) -> Wake:
+    """Back from a payload; what can't be read means that anything may have changed."""
+    try:
+        return _decode(text) if text else ANYTHING
+    except msgspec.DecodeError:
+        return ANYTHING
+
+
+def notification(news: Sequence[Wake], schema: str) -> bytes:
+    """The statement that tells, for the end of a transaction; it sends nothing when nobody listens."""
+    wanted = topics(news)
+    if not wanted:
+        return b""
+    text = payload(news).replace("'", "''")
+    listening = ", ".join(f"'{topic}'" for topic in wanted)
+    always = any(wake.cancel or wake.control for wake in news)
+    audience = f"SELECT FROM {schema}.audience WHERE topic IN ({listening}) AND until > statement_timestamp()"
+    condition = "" if always else f" WHERE EXISTS ({audience})"
+    # With standard_conforming_strings off, a backslash would be an escape: E'' says so in both.
+    quoted = "E'" + text.replace("\\", "\\\\") + "'"
+    return f"SELECT pg_notify('{schema}', {quoted}){condition};".encode()

@@ -1,0 +1,158 @@
+"""The store for many machines: PostgreSQL 14 and later, through psycopg 3."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+
+from holdfast.core.errors import InvalidTransaction, StoreClosed, StoreForked, StoreUnavailable
+from holdfast.store.base import Channel, Listener
+from holdfast.store.group import Request, Writer
+from holdfast.store.news import Listeners
+from holdfast.store.postgres import schema
+from holdfast.store.postgres.address import Address
+from holdfast.store.postgres.clock import ServerClock
+from holdfast.store.postgres.listener import Listener as NotificationListener
+from holdfast.store.postgres.session import PostgresChannel, PostgresSession
+from holdfast.store.statement import Verb, Wake
+from holdfast.store.verbs.audience import server_time
+from holdfast.store.verbs.insert import insert
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class PostgresStore:
+    """See `holdfast.store.base.Store`. It connects at the first use, and asks for `migrate` where tables are missing.
+
+    Args:
+        url: a libpq URL.
+        schema: where the tables are.
+        notify: False for poll-only mode: nothing is sent, nothing listened to.
+    """
+
+    dialect: Literal["postgres"] = "postgres"
+
+    def __init__(self, url: str, *, schema: str = "holdfast", notify: bool = True) -> None:
+        self._address = Address.of(url, schema)
+        self._notify = notify
+        self._pid = os.getpid()
+        self._closed = False
+        self._listeners = Listeners()
+        self._session = self._new_session("client")
+        self._writer = Writer(self._session, self._listeners.tell)
+        self._clock = ServerClock(lambda: self.read(server_time))
+        self._listener = NotificationListener(self._address, self.announce)
+
+    @property
+    def address(self) -> str:
+        return self._address.shown
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def write(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        self._usable()
+        call = functools.partial(verb, *args, **kwargs)
+        try:
+            return self._writer.run(call)
+        except StoreUnavailable:
+            if verb is not insert:
+                raise
+            # The commit may have gone through without an answer. An insert says so, and can be sent again.
+            return self._writer.run(functools.partial(call, resent=True))
+
+    def submit(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        from concurrent.futures import Future
+
+        self._usable()
+        future: Future[T] = Future()
+        call = functools.partial(verb, *args, **kwargs)
+        again = functools.partial(call, resent=True) if verb is insert else None
+        self._writer.submit(call, lambda request: self._resolve(future, request, again))
+        return future
+
+    def read(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        self._usable()
+        call = functools.partial(verb, *args, **kwargs)
+        return self._writer.exclusive(lambda: self._session.read(call))
+
+    def submit_read(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        # In the writer's thread, in a transaction of its own: the caller's loop must not wait for the network.
+        return self.submit(verb, *args, **kwargs)
+
+    def within(self, tx: Any, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        raise InvalidTransaction(f"tx={type(tx).__qualname__} can't be used yet")
+
+    async def awithin(self, tx: Any, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        raise InvalidTransaction(f"tx={type(tx).__qualname__} can't be used yet")
+
+    def channel(self, name: str) -> Channel:
+        return PostgresChannel(self._new_session(name), self._listeners.tell)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        return self._listeners.add(listener)
+
+    @contextlib.contextmanager
+    def watching(self) -> Generator[None]:
+        if not self._notify:
+            yield
+            return
+        self._listener.start()
+        try:
+            yield
+        finally:
+            self._listener.stop()
+
+    def announce(self, wake: Wake) -> None:
+        self._listeners.tell([wake])
+
+    def proof_of_life(self, worker: str) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def known_dead(self, worker: str) -> bool:
+        return False
+
+    def forget(self, worker: str) -> None: ...
+
+    def migrate(self) -> list[str]:
+        return schema.migrate(self._address)
+
+    def check_schema(self) -> None:
+        schema.check(self._address)
+
+    def close(self) -> None:
+        if not self._closed and os.getpid() == self._pid:
+            self._closed = True
+            self._writer.close()
+
+    def _new_session(self, purpose: str) -> PostgresSession:
+        return PostgresSession(self._address, purpose, notify=self._notify)
+
+    def _resolve(self, future: Future[T], request: Request[T], again: Callable[[], Verb[T]] | None) -> None:
+        if isinstance(request.error, StoreUnavailable) and again is not None:
+            with contextlib.suppress(StoreClosed):
+                self._writer.submit(again, lambda second: self._resolve(future, second, None))
+                return
+        if not future.set_running_or_notify_cancel():
+            return
+        if request.error is not None:
+            future.set_exception(request.error)
+        else:
+            future.set_result(request.value)
+
+    def _usable(self) -> None:
+        if self._closed:
+            raise StoreClosed("the application was closed; make a new Holdfast object to go on")
+        if os.getpid() != self._pid:
+            raise StoreForked(
+                "this process was forked after the database was opened, and both sides would use one connection. Open "
+                "it in the child (make the Holdfast object there), or start processes by spawn"
+            )

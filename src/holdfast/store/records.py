@@ -1,0 +1,104 @@
+"""What the store's verbs take and return besides jobs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from holdfast.core.states import JobState
+
+
+class LaneDue(msgspec.Struct, frozen=True, gc=False):
+    """A lane that holds waiting jobs, and the run time of its first."""
+
+    queue: str
+    lane: int
+    run_at: int
+
+
+class LaneMark(msgspec.Struct, frozen=True, gc=False):
+    """A lane to claim from, and the position under which nothing claimable is known to be left."""
+
+    queue: str
+    lane: int
+    run_at: int = 0
+    job_id: str = "00000000-0000-0000-0000-000000000000"
+
+
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs, newest first. None doesn't narrow."""
+
+    state: JobState | None = None
+    queue: str | None = None
+    task: str | None = None
+    before: str | None = None
+    """Only jobs older than this id: the last of the page before."""
+    limit: int = 50
+
+
+class CancelAnswer(StrEnum):
+    """What a cancel found."""
+
+    CANCELLED = "cancelled"
+    REQUESTED = "requested"
+    """It runs, and was asked."""
+    ENDED = "ended"
+    NOT_FOUND = "not found"
+
+
+class RunningNote(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One run that a worker is busy with, as its heartbeat tells."""
+
+    job_id: str
+    task: str
+    started_at: int
+
+
+class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker says of itself when it starts."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    queues: list[str] | None
+    """None serves every queue."""
+    tasks: list[str]
+    """All that it knows, also where it serves only some."""
+    restricted: bool
+    """It serves only some of the tasks that it knows."""
+    concurrency: int
+
+
+class WorkerRecord(WorkerRow, frozen=True, kw_only=True):
+    """The same, with what its heartbeat tells."""
+
+    started_at: int
+    beat: int
+    beat_at: int
+    running: list[RunningNote]
+    memory: int | None
+    """Bytes of resident memory."""
+
+
+class QueueRow(msgspec.Struct, frozen=True):
+    """A queue as code declares it; settings are JSON text."""
+
+    name: str
+    settings: str = "{}"
+
+
+class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue and what is in it."""
+
+    name: str
+    declared: bool
+    pending: int = 0
+    due: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    oldest_due: int | None = None
+    """The run time of the job that has been due for longest."""

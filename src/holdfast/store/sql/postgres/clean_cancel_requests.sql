@@ -1,0 +1,1 @@
+DELETE FROM holdfast.cancel_requests WHERE at < to_timestamp(:before::bigint / 1e6::float8)

@@ -1,0 +1,1 @@
+SELECT name, settings::text FROM holdfast.queues ORDER BY name

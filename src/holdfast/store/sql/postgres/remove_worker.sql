@@ -1,0 +1,1 @@
+DELETE FROM holdfast.workers WHERE id = :id::uuid

@@ -1,0 +1,1 @@
+-- `claim` has done it: PostgreSQL deletes and returns in one statement.

@@ -1,0 +1,1 @@
+DELETE FROM holdfast.finished WHERE id = :id::uuid

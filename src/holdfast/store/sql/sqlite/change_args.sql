@@ -1,0 +1,1 @@
+UPDATE holdfast_jobs SET args = :args WHERE id = :id

@@ -1,0 +1,1 @@
+DELETE FROM holdfast_cancel_requests WHERE at < :before

@@ -1,0 +1,3 @@
+SELECT id, task, queue, priority, args, meta, overrides, created_at, state, reason, run, attempt, crashes,
+       run_at, started_at, finished_at, worker, result, progress, progress_message
+FROM holdfast_job_view WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC

@@ -1,0 +1,1 @@
+SELECT id, beat FROM holdfast_workers ORDER BY id

@@ -1,0 +1,1 @@
+-- Nobody needs to be told: other processes look at the file, and those of this one are called.

@@ -1,0 +1,1 @@
+DELETE FROM holdfast_pending WHERE id = :id RETURNING run, attempt, crashes

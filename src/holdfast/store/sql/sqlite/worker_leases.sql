@@ -1,0 +1,1 @@
+SELECT id FROM holdfast_leases WHERE worker = :worker ORDER BY id

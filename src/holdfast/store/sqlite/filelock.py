@@ -1,0 +1,76 @@
+"""Advisory locks on files of their own: the queue of the writers, and the proof that a worker lives."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+
+class FileLock:
+    """An exclusive lock between processes, on a side file. The kernel lets those who wait go in turn.
+
+    SQLite's own write lock is polled with growing pauses, so that under contention some wait very long. Whoever
+    takes this lock first finds SQLite's lock free, unless a foreign program writes to the file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    def try_acquire(self) -> bool:
+        """True if the lock is held now."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def acquire(self) -> None:
+        """Wait for the lock."""
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _life_file(database: str, worker: str) -> Path:
+    return Path(f"{database}-worker-{worker}")
+
+
+@contextlib.contextmanager
+def proof_of_life(database: str, worker: str) -> Generator[None]:
+    """Hold a lock that the kernel takes away when this process ends, however it ends."""
+    path = _life_file(database, worker)
+    lock = FileLock(str(path))
+    try:
+        lock.acquire()
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.close()
+
+
+def known_dead(database: str, worker: str) -> bool:
+    """True if the worker's lock is no longer held. False if it is, or can't be looked at: then silence tells."""
+    path = _life_file(database, worker)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def forget(database: str, worker: str) -> None:
+    """Remove the file of a worker that was rescued."""
+    _life_file(database, worker).unlink(missing_ok=True)

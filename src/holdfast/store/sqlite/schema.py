@@ -1,0 +1,97 @@
+"""The schema's versions on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from holdfast.core.errors import SchemaMismatch
+from holdfast.store.sqlite.connection import Place, connect
+from holdfast.store.sqlite.failures import translate
+from holdfast.store.sqlite.filelock import FileLock
+from holdfast.store.text import migrations
+
+_TABLE = """CREATE TABLE IF NOT EXISTS holdfast_schema_version (
+    version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)"""
+
+
+def newest() -> int:
+    """The version that this code needs."""
+    return migrations("sqlite")[-1][0]
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of a file; 0 for one without Holdfast's tables."""
+    found = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE name = 'holdfast_schema_version'"
+    ).fetchone()
+    if not found:
+        return 0
+    return connection.execute("SELECT coalesce(max(version), 0) FROM holdfast_schema_version").fetchone()[0]  # type: ignore[no-any-return]
+
+
+def migrate(place: Place, now: int) -> list[str]:
+    """Apply what is missing, in one transaction; a second process that tries at once waits and finds it done.
+
+    Raises:
+        SchemaMismatch: the file was made by a newer release.
+    """
+    connection = connect(place, timeout=60.0)
+    lock = FileLock(f"{place.path}-writers")
+    try:
+        lock.acquire()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(_TABLE)
+        have = version(connection)
+        _refuse_newer(have, place)
+        applied: list[str] = []
+        for number, name, text in migrations("sqlite"):
+            if number > have:
+                _run(connection, text)
+                connection.execute(
+                    "INSERT INTO holdfast_schema_version VALUES (?, ?, ?)", (number, name, now)
+                )
+                applied.append(name)
+        connection.execute("COMMIT")
+        return applied
+    except sqlite3.Error as error:
+        raise translate(error, place.path) from error
+    finally:
+        connection.close()
+        lock.close()
+
+
+def check(place: Place) -> None:
+    """Raises SchemaMismatch unless the file's schema is this version's."""
+    connection = connect(place, timeout=5.0, readonly=True)
+    try:
+        have = version(connection)
+    except sqlite3.Error as error:
+        raise translate(error, place.path) from error
+    finally:
+        connection.close()
+    _refuse_newer(have, place)
+    if have < newest():
+        state = (
+            "has no Holdfast tables yet"
+            if have == 0
+            else f"has schema {have}, and this release needs {newest()}"
+        )
+        raise SchemaMismatch(f"{place.path} {state}; run `holdfast migrate` or `app.migrate()`")
+
+
+def _refuse_newer(have: int, place: Place) -> None:
+    if have > newest():
+        raise SchemaMismatch(
+            f"{place.path} has schema {have}, made by a newer release of Holdfast; this one knows {newest()}. "
+            "Upgrade with `pip install --upgrade holdfast`"
+        )
+
+
+def _run(connection: sqlite3.Connection, text: str) -> None:
+    """Statement by statement: `executescript` would commit the transaction first."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""

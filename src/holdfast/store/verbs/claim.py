@@ -1,0 +1,59 @@
+"""Taking due jobs into a worker's hands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdfast.core.job import Claimed
+from holdfast.store.records import LaneDue, LaneMark
+from holdfast.store.statement import Many, Statement, Verb
+
+KEY = ("queue", "lane", "run_at", "id")
+
+
+def lanes(queues: Sequence[str] | None = None) -> Verb[list[LaneDue]]:
+    """The lanes that hold waiting jobs now, due or not; None looks at every queue."""
+    rows = yield Statement("lanes")
+    return [LaneDue(*row) for row in rows if queues is None or row[0] in queues]
+
+
+def claim(
+    worker: str, lease: str, lanes: Sequence[LaneMark], limit: int, tasks: Sequence[str]
+) -> Verb[list[Claimed]]:
+    """Take up to `limit` due jobs under a new lease, from the lanes in the order given.
+
+    Args:
+        worker: the id of the worker, whose row exists.
+        lease: a new id; nothing is written when nothing is due.
+        lanes: where to look, the most urgent first.
+        limit: at most so many jobs.
+        tasks: the names of the tasks that the worker serves.
+    """
+    rows = yield Statement(
+        "claim",
+        {
+            "worker": worker,
+            "lease": lease,
+            "lanes": [(lane.queue, lane.lane, lane.run_at, lane.job_id) for lane in lanes],
+            "limit": limit,
+            "tasks": list(tasks),
+        },
+    )
+    if not rows:
+        return []
+    jobs = [Claimed(*row[:12]) for row in rows]
+    for job in jobs:
+        job.lease = lease
+    yield Many("take", KEY, [(row[2], row[12], row[10], row[0]) for row in rows])
+    held = [(job.job_id, job.run, job.attempt, job.crashes) for job in jobs]
+    yield Statement("lease", {"lease": lease, "worker": worker, "jobs": held})
+    if len(lanes) > 1:
+        _sort(jobs, rows, lanes)
+    return jobs
+
+
+def _sort(jobs: list[Claimed], rows: Sequence[Sequence[int]], lanes: Sequence[LaneMark]) -> None:
+    """By lane as asked for, then run time, then id: a statement that deletes gives them in any order."""
+    rank = {(lane.queue, lane.lane): place for place, lane in enumerate(lanes)}
+    lane_of = {job.job_id: row[12] for job, row in zip(jobs, rows, strict=True)}
+    jobs.sort(key=lambda job: (rank[job.queue, lane_of[job.job_id]], job.run_at, job.job_id))

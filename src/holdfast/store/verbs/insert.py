@@ -1,0 +1,83 @@
+"""New jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdfast.core.errors import JobExists
+from holdfast.core.job import NewJob
+from holdfast.core.payload import encode_meta
+from holdfast.store.statement import Many, Statement, Verb, Wake
+
+COLUMNS = ("id", "queue", "task", "priority", "args", "meta", "overrides", "run_at", "delay")
+
+
+def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
+    """Store new jobs, all or none.
+
+    Args:
+        jobs: in the order in which they are to run, where their run times are equal.
+        resent: True when an earlier try may have been committed without an answer: jobs that are there already
+            are then taken for its work.
+
+    Raises:
+        JobExists: a job with one of these ids is kept already.
+    """
+    rows = [
+        (
+            job.job_id,
+            job.queue,
+            job.task,
+            job.priority,
+            job.args,
+            encode_meta(job.meta) if job.meta else None,
+            job.overrides.encode() if job.overrides is not None else None,
+            job.run_at,
+            job.delay or 0,
+        )
+        for job in jobs
+    ]
+    if not rows:
+        return
+    if resent:
+        existing = yield from _existing([str(row[0]) for row in rows])
+        if len(existing) == len(rows):
+            return
+    inserted = yield Many("insert_jobs", COLUMNS, rows)
+    if inserted[0][0] != len(rows):
+        yield from _refuse(rows)
+    yield Many("insert_pending", COLUMNS, rows)
+    yield Wake(due=tuple(_first_due(jobs).values()))
+
+
+def _first_due(jobs: Sequence[NewJob]) -> dict[tuple[str, int], tuple[str, int, int | None]]:
+    """The earliest run time of each lane; None where it is now."""
+    first: dict[tuple[str, int], tuple[str, int, int | None]] = {}
+    for job in jobs:
+        lane = (job.queue, job.priority)
+        known = first.get(lane)
+        if known is not None and known[2] is None:
+            continue
+        # A delay counts from the store's clock; saying "now" only costs the worker a look.
+        at = job.run_at if job.delay is None else None
+        if known is None or at is None or (known[2] is not None and at < known[2]):
+            first[lane] = (*lane, at)
+    return first
+
+
+def _existing(ids: list[str]) -> Verb[set[str]]:
+    rows = yield Statement("existing_jobs", {"ids": ids})
+    return {str(row[0]) for row in rows}
+
+
+def _refuse(rows: Sequence[Sequence[object]]) -> Verb[None]:
+    """Say which id can't be used. The caller's transaction is rolled back with the error."""
+    ids = [str(row[0]) for row in rows]
+    if len(set(ids)) != len(ids):
+        twice = next(job_id for job_id in ids if ids.count(job_id) > 1)
+        raise JobExists(f"job {twice} is twice in one batch; every job needs an id of its own")
+    existing = yield from _existing(ids)
+    some = ", ".join(sorted(existing)[:3])
+    raise JobExists(
+        f"a job with id {some} exists already; nothing was enqueued. Use another id, or look it up"
+    )

@@ -1,0 +1,205 @@
+"""Jobs looked at and changed by people and programs, one by id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from holdfast.core.errors import StoreError, WrongState
+from holdfast.core.job import JobRecord, RunError
+from holdfast.core.states import JobState, Reason
+from holdfast.store.records import CancelAnswer
+from holdfast.store.statement import Many, Row, Statement, Verb, Wake
+from holdfast.store.verbs.retention import forget
+from holdfast.store.verbs.settle import FINISHED
+
+TRIES = 50
+"""A job found in none of its places is on its way between two of them: a fresh look finds it."""
+
+
+def get(job_id: str) -> Verb[JobRecord | None]:
+    """One job, or None."""
+    records = yield from get_many([job_id])
+    return records[0] if records else None
+
+
+def get_many(ids: Sequence[str]) -> Verb[list[JobRecord]]:
+    """The jobs with these ids, newest first; what doesn't exist is left out."""
+    running: list[str] = []
+    for _ in range(TRIES):
+        rows = yield Statement("get_jobs", {"ids": list(ids)})
+        running = [row[0] for row in rows if row[8] == JobState.RUNNING]
+        if not running:
+            return [_record(row) for row in rows]
+        leased = yield Statement("leases_naming", {"ids": running})
+        held = {row[0]: row for row in leased}
+        if all(job_id in held for job_id in running):
+            asked = yield Statement("cancel_requests", {"ids": running})
+            requests = {(row[0], row[1]) for row in asked}
+            return [_record(row, held.get(row[0]), requests) for row in rows]
+    raise _nowhere(running[0])
+
+
+def errors(job_id: str) -> Verb[list[RunError]]:
+    """The failed runs of a job that are kept, oldest first."""
+    rows = yield Statement("get_errors", {"id": job_id})
+    return [RunError(*row) for row in rows]
+
+
+def ended(ids: Sequence[str]) -> Verb[list[JobRecord]]:
+    """Those of some jobs that have ended."""
+    rows = yield Statement("get_jobs", {"ids": list(ids)})
+    return [_record(row) for row in rows if JobState(row[8]).terminal]
+
+
+def cancel_requests(runs: Sequence[tuple[str, int]]) -> Verb[list[str]]:
+    """Which of some runs were asked to cancel: the ids of their jobs."""
+    rows = yield Statement("cancel_requests", {"ids": [job_id for job_id, _ in runs]})
+    wanted = set(runs)
+    return [row[0] for row in rows if (row[0], row[1]) in wanted]
+
+
+def cancel(job_id: str, now: int, expires_at: int | None, force: bool = False) -> Verb[CancelAnswer]:
+    """Cancel a job: at once if it waits, on request if it runs, at once with its lease taken away if forced.
+
+    Args:
+        job_id: which.
+        now: the store's time.
+        expires_at: until when the cancelled job is kept; None is for ever.
+        force: take the lease of a running job away; what its run decides later is refused.
+    """
+    for _ in range(TRIES):
+        taken = yield Statement("take_pending", {"id": job_id})
+        if taken:
+            yield from _end_cancelled(job_id, now, expires_at, (*taken[0], None, None))
+            return CancelAnswer.CANCELLED
+        finished = yield Statement("finished_runs", {"ids": [job_id]})
+        if finished:
+            return CancelAnswer.ENDED
+        named = yield from _locked_lease(job_id)
+        if named is not None:
+            _, lease, worker, run, attempt, crashes, started_at = named
+            if not force:
+                yield Statement("request_cancel", {"id": job_id, "run": run})
+                yield Wake(cancel=(job_id,))
+                return CancelAnswer.REQUESTED
+            yield Many("release", ("lease", "id"), [(lease, job_id)])
+            yield from _end_cancelled(job_id, now, expires_at, (run, attempt, crashes, worker, started_at))
+            yield Wake(cancel=(job_id,))
+            return CancelAnswer.CANCELLED
+        if not (yield Statement("existing_jobs", {"ids": [job_id]})):
+            return CancelAnswer.NOT_FOUND
+    raise _nowhere(job_id)
+
+
+def retry(job_id: str) -> Verb[bool]:
+    """Bring an ended job back with attempt 0; its history is kept. False if it has not ended or doesn't exist."""
+    run = yield from _take_finished(job_id)
+    if run is None:
+        return False
+    rows = yield Statement("wait_again", {"id": job_id, "run": run})
+    queue, lane = rows[0]
+    yield Wake(due=((queue, lane, None),))
+    return True
+
+
+def delete(job_id: str) -> Verb[bool]:
+    """Delete a job that doesn't run, with all that is kept of it. False if it doesn't exist.
+
+    Raises:
+        WrongState: it is running.
+    """
+    for _ in range(TRIES):
+        taken = yield Statement("take_pending", {"id": job_id})
+        if taken or (yield from _take_finished(job_id)) is not None:
+            yield from forget([job_id])
+            return True
+        if not (yield Statement("existing_jobs", {"ids": [job_id]})):
+            return False
+        if (yield Statement("leases_naming", {"ids": [job_id]})):
+            raise WrongState(
+                f"job {job_id} is running and can't be deleted; cancel it first (force=True ends it now)"
+            )
+    raise _nowhere(job_id)
+
+
+def _take_finished(job_id: str) -> Verb[int | None]:
+    """Remove a job from finished and from every lease that still names it, in the order that can't deadlock.
+
+    The leases first: otherwise a settlement that is sent again would put the job back. Returns its run.
+    """
+    rows = yield Statement("lock_finished", {"ids": [job_id]})
+    if not rows:
+        return None
+    naming = yield Statement("leases_naming", {"ids": [job_id]})
+    if naming:
+        leases = sorted({row[1] for row in naming})
+        yield Statement("lock_leases", {"leases": leases})
+        yield Many("release", ("lease", "id"), [(lease, job_id) for lease in leases])
+    yield Statement("unfinish", {"id": job_id})
+    run: int = rows[0][1]
+    return run
+
+
+def _locked_lease(job_id: str) -> Verb[Row | None]:
+    """Lock the lease that owns a job, and look again in a second statement, which sees what was committed meanwhile."""
+    naming = yield Statement("leases_naming", {"ids": [job_id]})
+    if not naming:
+        return None
+    yield Statement("lock_leases", {"leases": sorted({row[1] for row in naming})})
+    naming = yield Statement("leases_naming", {"ids": [job_id]})
+    finished = yield Statement("finished_runs", {"ids": [job_id]})
+    return naming[0] if naming and not finished else None
+
+
+def _end_cancelled(job_id: str, now: int, expires_at: int | None, last: Row) -> Verb[None]:
+    """`last` is run, attempt, crashes, worker and begin of the job's last run."""
+    run, attempt, crashes, worker, started_at = last
+    outcome = (job_id, JobState.CANCELLED.value, None, run, attempt, crashes, worker, None)
+    yield Many("finish", FINISHED, [(*outcome, started_at, now, expires_at)])
+    yield Wake(finished=(job_id,))
+
+
+def _record(
+    row: Row, held: Row | None = None, requests: AbstractSet[tuple[str, int]] = frozenset()
+) -> JobRecord:
+    fields: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
+    fields["state"] = JobState(row[8])
+    fields["reason"] = Reason(row[9]) if row[9] is not None else None
+    if held is not None:
+        _, _, worker, run, attempt, crashes, started_at = held
+        fields.update(worker=worker, run=run, attempt=attempt, crashes=crashes, started_at=started_at)
+    asked = held is not None and (row[0], held[3]) in requests
+    return JobRecord(**fields, cancel_requested=asked)
+
+
+_FIELDS = (
+    "job_id",
+    "task",
+    "queue",
+    "priority",
+    "args",
+    "meta",
+    "overrides",
+    "created_at",
+    "state",
+    "reason",
+    "run",
+    "attempt",
+    "crashes",
+    "run_at",
+    "started_at",
+    "finished_at",
+    "worker",
+    "result",
+    "progress",
+    "progress_message",
+)
+
+
+def _nowhere(job_id: str) -> StoreError:
+    return StoreError(
+        f"job {job_id} is in none of the places where a job can be; the database was changed by something else. "
+        "Run `holdfast doctor` to see what is out of place"
+    )

@@ -1,0 +1,36 @@
+"""Cleaning away what need not be kept."""
+
+from __future__ import annotations
+
+from holdfast.store.statement import Statement, Verb
+
+
+def clean(limit: int = 1000, mark: int = 0) -> Verb[tuple[int, int]]:
+    """Delete some jobs whose retention has passed.
+
+    Args:
+        limit: at most so many, to keep the transaction short.
+        mark: the time from which to look; the last call's second value, so that entries deleted already are not
+            waded through again.
+
+    Returns:
+        How many were deleted, and the mark for the next call.
+    """
+    rows = yield Statement("expired", {"limit": limit, "mark": mark})
+    if not rows:
+        return 0, mark
+    ids = [row[0] for row in rows]
+    yield from forget(ids)
+    return len(ids), max(row[1] for row in rows)
+
+
+def clean_requests(before: int) -> Verb[None]:
+    """Delete cancel requests older than a time: those of runs that ended before they saw them."""
+    yield Statement("clean_cancel_requests", {"before": before})
+
+
+def forget(ids: list[str]) -> Verb[None]:
+    """Delete all that is kept of jobs that are in none of the places of living ones."""
+    yield Statement("delete_progress", {"ids": ids})
+    yield Statement("delete_errors", {"ids": ids})
+    yield Statement("delete_jobs", {"ids": ids})

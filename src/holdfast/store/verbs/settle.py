@@ -1,0 +1,170 @@
+"""Applying what runs have decided, under the rules that keep every job in exactly one place.
+
+To an end: lock the lease, see that it still owns the job, append to finished. Back to waiting: lock, and then in a
+second statement, which sees what was committed meanwhile, check again; release the job from the lease; append to
+pending. Locks are taken in the order of lease ids, leases are deleted last, and all of it is one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from holdfast.core.job import Settlement
+from holdfast.store.statement import Many, Statement, Verb, Wake
+
+FINISHED = (
+    "id",
+    "state",
+    "reason",
+    "run",
+    "attempt",
+    "crashes",
+    "worker",
+    "result",
+    "started_at",
+    "finished_at",
+    "expires_at",
+)
+WAITING = ("queue", "lane", "run_at", "id", "task", "run", "attempt", "crashes")
+ERROR = ("id", "run", "attempt", "worker", "at", "type", "message", "traceback")
+KEPT_ERRORS = 20
+"""Failed runs whose errors are kept for each job."""
+
+
+def settle(
+    worker: str, settlements: Sequence[Settlement], over: Sequence[str] = ()
+) -> Verb[list[Settlement]]:
+    """Apply a flush of settlements; returns those that were refused because their lease is lost.
+
+    Args:
+        worker: the id of the worker that ran them.
+        settlements: of any kinds and leases. Sending one again after a broken connection is harmless.
+        over: leases whose last job is among these; they are deleted.
+    """
+    ends = [s for s in settlements if s.state.terminal]
+    back = [s for s in settlements if not s.state.terminal]
+    leases = sorted({s.job.lease for s in settlements}.union(over))
+    name = "lock_leases" if over or back else "lock_leases_shared"
+    rows = yield Statement(name, {"leases": leases})
+    released: dict[str, frozenset[str]] = {row[0]: frozenset(row[2]) for row in rows if row[1] == worker}
+
+    refused: list[Settlement] = []
+    ends = _owned(ends, released, refused)
+    back = _owned(back, released, refused)
+    if back:
+        back = yield from _not_finished(back, refused)
+        yield Many(
+            "release", ("lease", "id"), [(s.job.lease, s.job.job_id) for s in back if s.job.lease not in over]
+        )
+    refused += yield from apply(worker, ends, back)
+    if over:
+        yield Statement("delete_leases", {"leases": list(over)})
+    return (yield from _lost(refused))
+
+
+def apply(
+    worker: str | None, ends: Sequence[Settlement], back: Sequence[Settlement]
+) -> Verb[list[Settlement]]:
+    """Write settlements whose leases are locked and own them; returns ends that were in finished already."""
+    refused: list[Settlement] = []
+    if ends:
+        counted = yield Many("finish", FINISHED, [_finished_row(worker, s) for s in ends])
+        if counted[0][0] != len(ends):
+            refused = yield from _other_run(ends)
+    if back:
+        yield Many("wait", WAITING, [_waiting_row(s) for s in back])
+        changed = [(s.job.job_id, s.args) for s in back if s.args is not None]
+        if changed:
+            yield Many("change_args", ("id", "args"), changed)
+    yield from _keep_errors(worker, [*ends, *back])
+    lanes = {(s.job.queue, s.lane): s.run_at for s in sorted(back, key=lambda s: -(s.run_at or 0))}
+    yield Wake(
+        finished=tuple(s.job.job_id for s in ends),
+        due=tuple((queue, lane, run_at) for (queue, lane), run_at in lanes.items()),
+    )
+    return refused
+
+
+def _owned(
+    settlements: Iterable[Settlement], released: dict[str, frozenset[str]], refused: list[Settlement]
+) -> list[Settlement]:
+    owned: list[Settlement] = []
+    for s in settlements:
+        gone = released.get(s.job.lease)
+        if gone is None or s.job.job_id in gone:
+            refused.append(s)
+        else:
+            owned.append(s)
+    return owned
+
+
+def _not_finished(back: list[Settlement], refused: list[Settlement]) -> Verb[list[Settlement]]:
+    rows = yield Statement("finished_runs", {"ids": [s.job.job_id for s in back]})
+    finished = {row[0] for row in rows}
+    if not finished:
+        return back
+    refused += [s for s in back if s.job.job_id in finished]
+    return [s for s in back if s.job.job_id not in finished]
+
+
+def _other_run(ends: Sequence[Settlement]) -> Verb[list[Settlement]]:
+    """Of ends that met a row in finished: those whose row is of another run, or not theirs."""
+    rows = yield Statement("finished_runs", {"ids": [s.job.job_id for s in ends]})
+    done = {(row[0], row[1], row[2]) for row in rows}
+    return [s for s in ends if (s.job.job_id, s.job.run, s.state) not in done]
+
+
+def _lost(refused: list[Settlement]) -> Verb[list[Settlement]]:
+    """A refusal is a lost lease only if finished doesn't show this very run: the flush may have been sent twice."""
+    ends = [s for s in refused if s.state.terminal]
+    if not ends:
+        return refused
+    rows = yield Statement("finished_runs", {"ids": [s.job.job_id for s in ends]})
+    done = {(row[0], row[1], row[2]) for row in rows}
+    return [s for s in refused if (s.job.job_id, s.job.run, s.state) not in done]
+
+
+def _keep_errors(worker: str | None, settlements: Sequence[Settlement]) -> Verb[None]:
+    rows = [
+        (
+            s.job.job_id,
+            s.job.run,
+            s.job.attempt,
+            worker,
+            s.at,
+            s.failure.type,
+            s.failure.message,
+            s.failure.traceback,
+        )
+        for s in settlements
+        if s.failure is not None
+    ]
+    if not rows:
+        return
+    yield Many("add_errors", ERROR, rows)
+    long = [(row[0],) for row in rows if row[1] > KEPT_ERRORS]
+    if long:
+        yield Many("trim_errors", ("id",), long, {"keep": KEPT_ERRORS})
+
+
+def _finished_row(worker: str | None, s: Settlement) -> tuple[object, ...]:
+    job = s.job
+    return (
+        job.job_id,
+        # Plain text: drivers take a slow way with subclasses of str.
+        s.state._value_,
+        s.reason._value_ if s.reason is not None else None,
+        job.run,
+        s.attempt,
+        s.crashes,
+        worker,
+        s.result,
+        job.started_at,
+        s.at,
+        s.expires_at,
+    )
+
+
+def _waiting_row(s: Settlement) -> tuple[object, ...]:
+    job = s.job
+    return (job.queue, s.lane, s.run_at, job.job_id, job.task, job.run, s.attempt, s.crashes)
