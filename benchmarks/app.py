@@ -1,0 +1,36 @@
+"""The application whose jobs are measured, and a worker for it: `python -m benchmarks.app async|thread`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from holdfast import Holdfast
+
+app = Holdfast()
+
+
+@app.task(name="noop")
+async def noop(to: str, n: int) -> None:
+    """Nothing, on the event loop."""
+
+
+@app.task(name="noop_thread")
+def noop_thread(to: str, n: int) -> None:
+    """Nothing, in a thread."""
+
+
+@app.task(name="nap")
+async def nap(to: str, n: int) -> None:
+    """Ten milliseconds of waiting."""
+    import asyncio
+
+    await asyncio.sleep(0.01)
+
+
+if __name__ == "__main__":
+    _ = app.store if hasattr(app, "store") else None
+    began = time.perf_counter()
+    app.run_worker(burst=True)
+    print(time.perf_counter() - began)
+    sys.exit(0)

@@ -1,0 +1,89 @@
+"""Fresh databases for benchmarks, and the workers that are measured on them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from holdfast.core.ids import IdSource
+from holdfast.core.job import NewJob
+from holdfast.store.base import Store
+from holdfast.store.open import open_store
+from holdfast.store.verbs.insert import insert
+from tests.servers.installation import installations
+from tests.servers.local import LocalServer
+
+ARGS = '{"to":"someone@example.com","n":12345}'
+IDS = IdSource(lambda: time.time_ns() // 1_000_000, os.urandom)
+
+STORES = ("sqlite", "postgres")
+
+
+@contextmanager
+def servers(names: list[str], postgres: str | None) -> Generator[dict[str, str], None, None]:
+    """Where each store is to be measured: a folder for SQLite, a server's URL for PostgreSQL."""
+    places: dict[str, str] = {}
+    server: LocalServer | None = None
+    folder = tempfile.mkdtemp(prefix="holdfast-bench-")
+    try:
+        for name in names:
+            if name == "sqlite":
+                places[name] = folder
+            elif postgres is not None:
+                places[name] = postgres
+            else:
+                version = next(iter(installations()))
+                server = LocalServer.create(
+                    installations()[version], owner=os.getpid(), settings={"shared_buffers": "512MB", "max_wal_size": "4GB"}
+                )
+                places[name] = server.url()
+        yield places
+    finally:
+        if server is not None:
+            server.remove()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def fresh(store: str, place: str) -> Generator[str, None, None]:
+    """The URL of an empty, migrated database."""
+    if store == "sqlite":
+        path = Path(place) / f"{uuid4().hex}.db"
+        open_store(f"sqlite:///{path}").close()
+        yield f"sqlite:///{path}"
+        for left in path.parent.glob(f"{path.name}*"):
+            left.unlink()
+        return
+    import psycopg
+    from psycopg import conninfo
+
+    name = f"bench_{uuid4().hex[:12]}"
+    with psycopg.connect(place, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            parts = conninfo.conninfo_to_dict(place)
+            url = f"postgresql://{parts.get('user', 'postgres')}@{parts.get('host', '127.0.0.1')}:{parts.get('port', 5432)}/{name}"
+            empty = open_store(url)
+            empty.migrate()
+            empty.close()
+            admin.execute(b"CHECKPOINT")
+            yield url
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def new_jobs(number: int, task: str = "noop", queue: str = "default") -> list[NewJob]:
+    """Jobs to enqueue."""
+    return [NewJob(job_id=job_id, task=task, queue=queue, args=ARGS) for job_id in IDS.take(number)]
+
+
+def fill(store: Store, number: int, task: str = "noop") -> None:
+    """Put jobs into a database."""
+    for begin in range(0, number, 5000):
+        store.write(insert, new_jobs(min(5000, number - begin), task))

@@ -1,0 +1,107 @@
+"""The plans of hot statements on PostgreSQL: index access whatever the planner has seen of the tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from holdfast.core.ids import IdSource
+from holdfast.core.job import NewJob
+from holdfast.store.open import open_store
+from holdfast.store.postgres.session import BEGIN
+from holdfast.store.postgres.text import columns, prepared, values
+from holdfast.store.statement import Many, Statement
+from holdfast.store.verbs.insert import insert
+from holdfast.store.verbs.settle import FINISHED, WAITING
+from tests.servers.shared import Servers, versions
+
+IDS = IdSource(lambda: time.time_ns() // 1_000_000, os.urandom)
+ZERO = "00000000-0000-0000-0000-000000000000"
+SOME = [IDS.next() for _ in range(3)]
+LANES = [("q", 5, 0, ZERO), ("q", 0, 0, ZERO)]
+CLAIM = {"worker": SOME[0], "lease": SOME[1], "lanes": LANES, "limit": 250, "tasks": ["t"]}
+RUN = (1, 1, 0)
+HOT = [
+    Statement("claim", CLAIM),
+    Statement("lanes"),
+    Statement("lock_leases", {"leases": SOME}),
+    Statement("lock_leases_shared", {"leases": SOME}),
+    Statement("delete_leases", {"leases": SOME}),
+    Statement("finished_runs", {"ids": SOME}),
+    Statement("lease_jobs", {"leases": SOME}),
+    Statement("get_jobs", {"ids": SOME}),
+    Statement("take_pending", {"id": SOME[0]}),
+    Statement("expired", {"limit": 1000, "mark": 0}),
+    Statement("delete_jobs", {"ids": SOME}),
+    Statement("delete_errors", {"ids": SOME}),
+    Statement("job_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50}),
+    Statement("pending_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50}),
+    Statement("other_finished_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50, "state": "failed"}),
+    Many("finish", FINISHED, [(SOME[0], "succeeded", None, *RUN, SOME[1], "null", 1, 2, 3)]),
+    Many("wait", WAITING, [("q", 0, 1, SOME[0], "t", *RUN)]),
+    Many("release", ("lease", "id"), [(SOME[0], SOME[1])]),
+]
+TABLES = {"jobs", "pending", "leases", "finished", "job_errors"}
+
+
+@pytest.fixture(scope="module", params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))])
+def database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[psycopg.Connection[Any]]:
+    """A database that the states below are made in, one after the other."""
+    with servers.databases(request.param).fresh() as found:
+        store = open_store(found.url)
+        store.migrate()
+        store.close()
+        with psycopg.connect(found.url, autocommit=True) as connection:
+            # Statistics are to be as old as a test says.
+            for table in sorted(TABLES):
+                connection.execute(f"ALTER TABLE holdfast.{table} SET (autovacuum_enabled = off)".encode())
+            yield connection
+
+
+def scans(plan: dict[str, Any]) -> Iterator[str]:
+    """The tables that a plan reads from end to end."""
+    if plan["Node Type"] in ("Seq Scan", "Parallel Seq Scan") and plan.get("Relation Name") in TABLES:
+        yield plan["Relation Name"]
+    for child in plan.get("Plans", ()):
+        yield from scans(child)
+
+
+def scanned(connection: psycopg.Connection[Any], step: Statement | Many) -> list[str]:
+    text = prepared(step.name, "holdfast")
+    given = columns(step, text.parameters) if isinstance(step, Many) else values(text.parameters, step.params)
+    connection.pgconn.exec_(BEGIN)
+    try:
+        cursor = psycopg.RawCursor(connection)
+        row = cursor.execute(f"EXPLAIN (FORMAT JSON) {text.sql}".encode(), given).fetchone()
+        assert row is not None
+        plans = row[0] if isinstance(row[0], list) else json.loads(row[0])
+        return list(scans(plans[0]["Plan"]))
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def found(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
+    return {step.name: tables for step in HOT if (tables := scanned(connection, step))}
+
+
+def test_no_hot_statement_scans_a_table(database: psycopg.Connection[Any]) -> None:
+    assert found(database) == {}, "on empty tables"
+    at = database.info
+    store = open_store(f"postgresql://{at.user}@{at.host}:{at.port}/{at.dbname}")
+    for _ in range(8):
+        jobs = [NewJob(job_id=job_id, task="t", queue="q", args="{}") for job_id in IDS.take(2500)]
+        store.write(insert, jobs)
+    store.close()
+    database.execute(
+        "INSERT INTO holdfast.finished SELECT id, 'succeeded', NULL, 1, 1, 0, NULL, NULL, NULL, now(), now() "
+        "FROM holdfast.jobs LIMIT 5000"
+    )
+    assert found(database) == {}, "on full tables that were never analysed"
+    database.execute("ANALYZE")
+    assert found(database) == {}, "on full tables"
