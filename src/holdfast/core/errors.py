@@ -147,5 +147,13 @@ class SchemaMismatch(StoreError):
     """The schema is missing, older or newer than this version needs; names the command that mends it."""
 
 
+class StoreMoved(StoreError):
+    """The jobs have been moved to another database, or a move into this one has not ended: nothing was written."""
+
+
+class MoveRefused(StoreError):
+    """A move between databases can't begin, go on or end as things are; names what to do first."""
+
+
 class InvalidTransaction(StoreError):
     """What was given as `tx` can't carry Holdfast's statements."""

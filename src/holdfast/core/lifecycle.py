@@ -12,6 +12,7 @@ from holdfast.core import outcomes as o
 from holdfast.core.errors import HoldfastError
 from holdfast.core.job import Claimed, Failure, Settlement, lane_of
 from holdfast.core.policy import Policy
+from holdfast.core.retries import DEFAULT as DEFAULT_RETRY
 from holdfast.core.retries import delay_of
 from holdfast.core.states import JobState, Reason
 from holdfast.core.times import from_datetime, from_timedelta, to_datetime
@@ -165,8 +166,16 @@ def _charged(
     failure = describe(error)
     if _exhausted(job, policy):
         return _end(job, S.FAILED, last, policy, now, failure=failure, crashes=crashes)
-    delay = max(from_timedelta(delay_of(policy.retry, job.attempt, error, jitter)), policy.min_retry_delay)
+    delay = max(_delay(policy, job.attempt, error, jitter), policy.min_retry_delay)
     return _again(job, policy, now, now + delay, attempt=job.attempt, crashes=crashes, failure=failure)
+
+
+def _delay(policy: Policy, failures: int, error: BaseException, jitter: float) -> int:
+    """Microseconds to the next run. A policy that is a function and fails must not keep the job from being settled."""
+    try:
+        return from_timedelta(delay_of(policy.retry, failures, error, jitter))
+    except HoldfastError:
+        return from_timedelta(delay_of(DEFAULT_RETRY, failures, error, jitter))
 
 
 def _raised(

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
+from holdfast.core.times import from_timedelta
+
 
 class Outcome(Exception):
     """The base of all outcomes. Compare with `isinstance`."""
@@ -37,6 +39,8 @@ class Retry(Outcome):
 
     def __init__(self, after: timedelta | None = None, *, cause: BaseException | None = None) -> None:
         super().__init__("retry" if after is None else f"retry after {after}")
+        if after is not None:
+            from_timedelta(after, what="Retry(after=…)")
         self.after = after
         self.cause = cause
 
@@ -46,6 +50,7 @@ class Snooze(Outcome):
 
     def __init__(self, for_: timedelta) -> None:
         super().__init__(f"snooze for {for_}")
+        from_timedelta(for_, what="Snooze(…)")
         self.for_ = for_
 
 

@@ -10,6 +10,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
@@ -91,6 +92,12 @@ class Signature:
         annotations = {p.name: declared.annotation(p, takes_context) for p in parameters}
         result = declared.result(ignored)
         return cls(declared.name, parameters, annotations, result, limit)
+
+    def limited(self, limit: int) -> Signature:
+        """The same with another limit of bytes."""
+        changed = copy(self)
+        changed._limit = limit
+        return changed
 
     def __repr__(self) -> str:
         return f"<Signature {self.name}({', '.join(self.parameters)})>"

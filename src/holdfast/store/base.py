@@ -44,6 +44,16 @@ class Store(Protocol):
     def dialect(self) -> Literal["sqlite", "postgres"]: ...
 
     @property
+    def wants_marks(self) -> bool:
+        """True where claims must begin at low-water marks to stay fast (`holdfast.store.marks`)."""
+        ...
+
+    @property
+    def wants_audience(self) -> bool:
+        """True where idle workers must say so to be told of due jobs (`holdfast.store.verbs.audience`)."""
+        ...
+
+    @property
     def address(self) -> str:
         """Where it is, for people: without a password."""
         ...
@@ -93,8 +103,12 @@ class Store(Protocol):
         """Hear of what this process commits, and of the others' while `watching`. Returns what ends it."""
         ...
 
-    def watching(self) -> AbstractContextManager[None]:
-        """While entered, news of other processes reaches the listeners, within milliseconds."""
+    def watching(self, *, results: bool = False) -> AbstractContextManager[None]:
+        """While entered, news of other processes reaches the listeners, within milliseconds.
+
+        Args:
+            results: also of jobs that end. Due jobs are told of to workers that say they are idle: `verbs.audience`.
+        """
         ...
 
     def announce(self, wake: Wake) -> None:

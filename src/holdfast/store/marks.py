@@ -77,6 +77,10 @@ class Marks:
             placed.append(LaneMark(lane.queue, lane.lane, *mark.now))
         return placed
 
+    def all(self) -> list[LaneMark]:
+        """Every lane that has a mark, from where it is."""
+        return [LaneMark(queue, lane, *mark.now) for (queue, lane), mark in self._marks.items()]
+
     def lower(self, queue: str, lane: int, run_at: int) -> None:
         """News: a job of this lane may run from `run_at` on."""
         mark = self._marks.get((queue, lane))

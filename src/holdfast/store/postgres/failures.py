@@ -11,6 +11,7 @@ from holdfast.core.errors import (
     StoreError,
     StoreFull,
     StoreLocked,
+    StoreMoved,
     StoreReadOnly,
     StoreUnavailable,
 )
@@ -38,6 +39,8 @@ def translate(error: psycopg.Error, address: str) -> StoreError:
                 f"{address} takes no writes: it is a standby, or default_transaction_read_only is on. List all hosts "
                 "in the URL with target_session_attrs=read-write to follow a failover"
             )
+        case pg.ObjectNotInPrerequisiteState() if " move" in text:
+            return StoreMoved(f"{address}: {text.splitlines()[0]}; `holdfast doctor` says what to do")
         case pg.DiskFull() | pg.OutOfMemory():
             return StoreFull(f"{address} is out of space: {text}; nothing was written")
         case pg.LockNotAvailable() | pg.DeadlockDetected() | pg.SerializationFailure():

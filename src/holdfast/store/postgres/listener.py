@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +17,10 @@ from holdfast.store.postgres.address import Address
 from holdfast.store.postgres.notify import heard
 from holdfast.store.statement import Wake
 
-LOOK = 0.5
+LOOK = 0.25
 """Seconds between looks at whether anybody still wants to know."""
+WAITING_SECONDS = 30
+"""For so long others tell of results after this process has last said that it waits for some."""
 PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each new try to connect; the last repeats. Some randomness keeps a fleet from coming back at once."""
 
@@ -25,27 +28,34 @@ PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 class Listener:
     """A thread that passes on what other processes tell."""
 
-    def __init__(self, address: Address, announce: Callable[[Wake], None]) -> None:
+    def __init__(
+        self, address: Address, announce: Callable[[Wake], None], tell_waiting: Callable[[], None]
+    ) -> None:
         self._address = address
         self._announce = announce
+        self._tell_waiting = tell_waiting
+        self._waiters = 0
+        self._told_at = 0.0
         self._guard = threading.Lock()
         self._users = 0
         self._stop: threading.Event | None = None
 
-    def start(self) -> None:
-        """One more wants to know."""
+    def start(self, *, results: bool) -> None:
+        """One more wants to know; `results` also of jobs that end."""
         with self._guard:
             self._users += 1
+            self._waiters += results
             if self._stop is None:
                 self._stop = threading.Event()
                 threading.Thread(
                     target=self._listen, args=(self._stop,), name="holdfast-listener", daemon=True
                 ).start()
 
-    def stop(self) -> None:
+    def stop(self, *, results: bool) -> None:
         """One less."""
         with self._guard:
             self._users -= 1
+            self._waiters -= results
             if not self._users and self._stop is not None:
                 self._stop.set()
                 self._stop = None
@@ -68,5 +78,8 @@ class Listener:
 
     def _pass_on(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
         while not stop.is_set():
+            if self._waiters and time.monotonic() - self._told_at > WAITING_SECONDS / 3:
+                self._told_at = time.monotonic()
+                self._tell_waiting()
             for note in connection.notifies(timeout=LOOK):
                 self._announce(heard(note.payload))

@@ -46,10 +46,14 @@ def topics(news: Sequence[Wake]) -> list[str]:
 
 def heard(text: str) -> Wake:
     """Back from a payload; what can't be read means that anything may have changed."""
+    began, _, body = text.partition(" ")
     try:
-        return _decode(text) if text else ANYTHING
-    except msgspec.DecodeError:
+        wake = _decode(body)
+        since = int(began)
+    except (msgspec.DecodeError, ValueError):
         return ANYTHING
+    due = tuple((queue, lane, since if run_at is None else run_at) for queue, lane, run_at in wake.due)
+    return msgspec.structs.replace(wake, due=due)
 
 
 def notification(news: Sequence[Wake], schema: str) -> bytes:
@@ -64,4 +68,6 @@ def notification(news: Sequence[Wake], schema: str) -> bytes:
     condition = "" if always else f" WHERE EXISTS ({audience})"
     # With standard_conforming_strings off, a backslash would be an escape: E'' says so in both.
     quoted = "E'" + text.replace("\\", "\\\\") + "'"
-    return f"SELECT pg_notify('{schema}', {quoted}){condition};".encode()
+    # "Now" was when a statement of this transaction ran: not before the transaction began.
+    began = "(date_part('epoch', transaction_timestamp()) * 1e6::float8)::bigint"
+    return f"SELECT pg_notify('{schema}', {began} || ' ' || {quoted}){condition};".encode()

@@ -8,18 +8,21 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from uuid import uuid4
 
-from holdfast.core.errors import InvalidTransaction, StoreClosed, StoreForked, StoreUnavailable
+from holdfast.core.errors import StoreClosed, StoreForked, StoreUnavailable
 from holdfast.store.base import Channel, Listener
+from holdfast.store.foreign.postgres import Foreign
 from holdfast.store.group import Request, Writer
 from holdfast.store.news import Listeners
 from holdfast.store.postgres import schema
 from holdfast.store.postgres.address import Address
 from holdfast.store.postgres.clock import ServerClock
+from holdfast.store.postgres.listener import WAITING_SECONDS
 from holdfast.store.postgres.listener import Listener as NotificationListener
 from holdfast.store.postgres.session import PostgresChannel, PostgresSession
 from holdfast.store.statement import Verb, Wake
-from holdfast.store.verbs.audience import server_time
+from holdfast.store.verbs.audience import listen, server_time
 from holdfast.store.verbs.insert import insert
 
 if TYPE_CHECKING:
@@ -39,17 +42,20 @@ class PostgresStore:
     """
 
     dialect: Literal["postgres"] = "postgres"
+    wants_marks = True
 
     def __init__(self, url: str, *, schema: str = "holdfast", notify: bool = True) -> None:
         self._address = Address.of(url, schema)
-        self._notify = notify
+        self._notify = self.wants_audience = notify
         self._pid = os.getpid()
+        self._audience = str(uuid4())
         self._closed = False
         self._listeners = Listeners()
         self._session = self._new_session("client")
         self._writer = Writer(self._session, self._listeners.tell)
         self._clock = ServerClock(lambda: self.read(server_time))
-        self._listener = NotificationListener(self._address, self.announce)
+        self._foreign = Foreign(self._address, notify=notify)
+        self._listener = NotificationListener(self._address, self.announce, self._tell_waiting)
 
     @property
     def address(self) -> str:
@@ -89,10 +95,12 @@ class PostgresStore:
         return self.submit(verb, *args, **kwargs)
 
     def within(self, tx: Any, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        raise InvalidTransaction(f"tx={type(tx).__qualname__} can't be used yet")
+        self._usable()
+        return self._foreign.within(tx, functools.partial(verb, *args, **kwargs))
 
     async def awithin(self, tx: Any, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        raise InvalidTransaction(f"tx={type(tx).__qualname__} can't be used yet")
+        self._usable()
+        return await self._foreign.awithin(tx, functools.partial(verb, *args, **kwargs))
 
     def channel(self, name: str) -> Channel:
         return PostgresChannel(self._new_session(name), self._listeners.tell)
@@ -101,15 +109,15 @@ class PostgresStore:
         return self._listeners.add(listener)
 
     @contextlib.contextmanager
-    def watching(self) -> Generator[None]:
+    def watching(self, *, results: bool = False) -> Generator[None]:
         if not self._notify:
             yield
             return
-        self._listener.start()
+        self._listener.start(results=results)
         try:
             yield
         finally:
-            self._listener.stop()
+            self._listener.stop(results=results)
 
     def announce(self, wake: Wake) -> None:
         self._listeners.tell([wake])
@@ -132,6 +140,10 @@ class PostgresStore:
         if not self._closed and os.getpid() == self._pid:
             self._closed = True
             self._writer.close()
+
+    def _tell_waiting(self) -> None:
+        """Have this process told of jobs that end, for a while."""
+        self.write(listen, self._audience, "waiter", WAITING_SECONDS)
 
     def _new_session(self, purpose: str) -> PostgresSession:
         return PostgresSession(self._address, purpose, notify=self._notify)

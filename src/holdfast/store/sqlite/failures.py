@@ -11,6 +11,7 @@ from holdfast.core.errors import (
     StoreError,
     StoreFull,
     StoreLocked,
+    StoreMoved,
     StoreReadOnly,
 )
 
@@ -54,6 +55,8 @@ def translate(error: sqlite3.Error, path: str, *, foreign: bool = False) -> Stor
             return StoreError(
                 f"{path} can't be opened: {error}. Its folder must exist and be writable by this user"
             )
+        case sqlite3.SQLITE_CONSTRAINT if " move" in str(error):
+            return StoreMoved(f"{path}: {error}; `holdfast doctor` says what to do")
         case _ if "no such table: holdfast_" in str(error) or "no such view: holdfast_" in str(error):
             return SchemaMismatch(
                 f"{path} has no Holdfast tables yet; run `holdfast migrate` or `app.migrate()`"

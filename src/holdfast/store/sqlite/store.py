@@ -10,11 +10,12 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
-from holdfast.core.errors import InvalidTransaction, StoreForked
+from holdfast.core.errors import StoreForked
 from holdfast.store.base import ANYTHING, Channel, Listener
+from holdfast.store.foreign.sqlite import Foreign
 from holdfast.store.group import Request, Writer, closed
 from holdfast.store.news import Listeners
-from holdfast.store.sqlite import filelock, foreign, schema
+from holdfast.store.sqlite import filelock, schema
 from holdfast.store.sqlite.connection import Place, check
 from holdfast.store.sqlite.readers import Readers
 from holdfast.store.sqlite.watcher import Watcher
@@ -37,6 +38,8 @@ class SqliteStore:
     """See `holdfast.store.base.Store`. The file is made and migrated when it is opened."""
 
     dialect: Literal["sqlite"] = "sqlite"
+    wants_marks = False
+    wants_audience = False
 
     def __init__(self, url: str) -> None:
         self._place = Place.of(url)
@@ -47,6 +50,7 @@ class SqliteStore:
         self.migrate()
         self._writer = Writer(SqliteSession(self._place, clock), self._listeners.tell)
         self._readers = Readers(self._place, clock)
+        self._foreign = Foreign(self._place, clock)
         self._watcher = Watcher(self._place, lambda: self.announce(ANYTHING))
 
     @property
@@ -85,13 +89,11 @@ class SqliteStore:
 
     def within(self, tx: Any, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         self._usable()
-        return foreign.within(tx, self._place, clock, functools.partial(verb, *args, **kwargs))
+        return self._foreign.within(tx, functools.partial(verb, *args, **kwargs))
 
     async def awithin(self, tx: Any, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        raise InvalidTransaction(
-            f"tx={type(tx).__module__}.{type(tx).__qualname__} can't be awaited on an SQLite store; give a "
-            "sqlite3.Connection to the blocking call"
-        )
+        self._usable()
+        return await self._foreign.awithin(tx, functools.partial(verb, *args, **kwargs))
 
     def channel(self, name: str) -> Channel:
         return UrgentChannel(self)
@@ -105,7 +107,7 @@ class SqliteStore:
         return self._listeners.add(listener)
 
     @contextlib.contextmanager
-    def watching(self) -> Generator[None]:
+    def watching(self, *, results: bool = False) -> Generator[None]:
         self._watcher.start()
         try:
             yield

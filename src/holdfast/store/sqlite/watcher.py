@@ -30,14 +30,17 @@ class Watcher:
     def start(self) -> None:
         """One more wants to know."""
         with self._guard:
-            self._users += 1
             if self._stop is None:
-                self._stop = threading.Event()
                 connection = connect(self._place, timeout=5.0, readonly=True)
-                arguments = (connection, self._stop)
+                # Looked at here, not by the thread: what is committed from now on is news.
+                seen = _version(connection)
+                stop = threading.Event()
+                arguments = (connection, stop, seen)
                 threading.Thread(
                     target=self._watch, args=arguments, name="holdfast-watcher", daemon=True
                 ).start()
+                self._stop = stop
+            self._users += 1
 
     def stop(self) -> None:
         """One less."""
@@ -47,16 +50,19 @@ class Watcher:
                 self._stop.set()
                 self._stop = None
 
-    def _watch(self, connection: sqlite3.Connection, stop: threading.Event) -> None:
-        seen = None
-        cursor = connection.cursor()
+    def _watch(self, connection: sqlite3.Connection, stop: threading.Event, seen: int | None) -> None:
         while not stop.wait(PAUSE):
-            try:
-                version = cursor.execute("PRAGMA data_version").fetchone()[0]
-            except sqlite3.Error:
-                continue  # locked for a moment, or the disk is in trouble: the writer will say so
-            if version != seen:
-                if seen is not None:
-                    self._changed()
+            version = _version(connection)
+            if version is not None and version != seen:
                 seen = version
+                self._changed()
         connection.close()
+
+
+def _version(connection: sqlite3.Connection) -> int | None:
+    """A number that changes when any other connection has written; None where it can't be read now."""
+    try:
+        version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    except sqlite3.Error:
+        return None  # locked for a moment, or the disk is in trouble: the writer will say so
+    return version

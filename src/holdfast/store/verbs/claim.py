@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from holdfast.core.job import Claimed
 from holdfast.store.records import LaneDue, LaneMark
 from holdfast.store.statement import Many, Statement, Verb
 
 KEY = ("queue", "lane", "run_at", "id")
+_IN_A_LANE = attrgetter("run_at", "job_id")
 
 
 def lanes(queues: Sequence[str] | None = None) -> Verb[list[LaneDue]]:
     """The lanes that hold waiting jobs now, due or not; None looks at every queue."""
     rows = yield Statement("lanes")
     return [LaneDue(*row) for row in rows if queues is None or row[0] in queues]
+
+
+def probe(lanes: Sequence[LaneMark]) -> Verb[list[LaneDue]]:
+    """Which of some lanes hold waiting jobs above their marks, due or not."""
+    rows = yield Statement("probe", {"lanes": _marks(lanes)})
+    return [LaneDue(*row) for row in rows]
 
 
 def claim(
@@ -34,7 +42,7 @@ def claim(
         {
             "worker": worker,
             "lease": lease,
-            "lanes": [(lane.queue, lane.lane, lane.run_at, lane.job_id) for lane in lanes],
+            "lanes": _marks(lanes),
             "limit": limit,
             "tasks": list(tasks),
         },
@@ -47,13 +55,19 @@ def claim(
     yield Many("take", KEY, [(row[2], row[12], row[10], row[0]) for row in rows])
     held = [(job.job_id, job.run, job.attempt, job.crashes) for job in jobs]
     yield Statement("lease", {"lease": lease, "worker": worker, "jobs": held})
-    if len(lanes) > 1:
-        _sort(jobs, rows, lanes)
+    _sort(jobs, rows, lanes)
     return jobs
+
+
+def _marks(lanes: Sequence[LaneMark]) -> list[tuple[str, int, int, str]]:
+    return [(lane.queue, lane.lane, lane.run_at, lane.job_id) for lane in lanes]
 
 
 def _sort(jobs: list[Claimed], rows: Sequence[Sequence[int]], lanes: Sequence[LaneMark]) -> None:
     """By lane as asked for, then run time, then id: a statement that deletes gives them in any order."""
+    if len(lanes) == 1:
+        jobs.sort(key=_IN_A_LANE)
+        return
     rank = {(lane.queue, lane.lane): place for place, lane in enumerate(lanes)}
     lane_of = {job.job_id: row[12] for job, row in zip(jobs, rows, strict=True)}
     jobs.sort(key=lambda job: (rank[job.queue, lane_of[job.job_id]], job.run_at, job.job_id))

@@ -27,8 +27,9 @@ def get(job_id: str) -> Verb[JobRecord | None]:
 def get_many(ids: Sequence[str]) -> Verb[list[JobRecord]]:
     """The jobs with these ids, newest first; what doesn't exist is left out."""
     running: list[str] = []
+    wanted = list(dict.fromkeys(ids))
     for _ in range(TRIES):
-        rows = yield Statement("get_jobs", {"ids": list(ids)})
+        rows = yield Statement("get_jobs", {"ids": wanted})
         running = [row[0] for row in rows if row[8] == JobState.RUNNING]
         if not running:
             return [_record(row) for row in rows]
@@ -49,7 +50,7 @@ def errors(job_id: str) -> Verb[list[RunError]]:
 
 def ended(ids: Sequence[str]) -> Verb[list[JobRecord]]:
     """Those of some jobs that have ended."""
-    rows = yield Statement("get_jobs", {"ids": list(ids)})
+    rows = yield Statement("get_jobs", {"ids": list(dict.fromkeys(ids))})
     return [_record(row) for row in rows if JobState(row[8]).terminal]
 
 
@@ -137,7 +138,7 @@ def _take_finished(job_id: str) -> Verb[int | None]:
         leases = sorted({row[1] for row in naming})
         yield Statement("lock_leases", {"leases": leases})
         yield Many("release", ("lease", "id"), [(lease, job_id) for lease in leases])
-    yield Statement("unfinish", {"id": job_id})
+    yield Statement("delete_finished", {"ids": [job_id]})
     run: int = rows[0][1]
     return run
 

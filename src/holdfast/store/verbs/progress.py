@@ -10,5 +10,8 @@ def progress(lease: str, worker: str, job_id: str, run: int, percent: int, messa
     rows = yield Statement("lock_leases_shared", {"leases": [lease]})
     if not rows or rows[0][1] != worker or job_id in rows[0][2]:
         return False
+    # A run that has ended no longer owns its job, although its lease still names it.
+    if (yield Statement("finished_runs", {"ids": [job_id]})):
+        return False
     yield Statement("write_progress", {"id": job_id, "run": run, "percent": percent, "message": message})
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.store.statement import Statement, Verb
+from holdfast.store.statement import Many, Statement, Verb
 
 
 def clean(limit: int = 1000, mark: int = 0) -> Verb[tuple[int, int]]:
@@ -20,8 +20,22 @@ def clean(limit: int = 1000, mark: int = 0) -> Verb[tuple[int, int]]:
     if not rows:
         return 0, mark
     ids = [row[0] for row in rows]
+    yield from _release(ids, newest=max(row[2] for row in rows))
+    yield Statement("delete_finished", {"ids": ids})
     yield from forget(ids)
     return len(ids), max(row[1] for row in rows)
+
+
+def _release(ids: list[str], newest: int) -> Verb[None]:
+    """Have leases that still name some finished jobs own them no more: a settlement sent again would bring them back.
+
+    Only leases from before the newest of these jobs ended can name one, and hardly any lives for so long.
+    """
+    wanted = set(ids)
+    named = [row for row in (yield Statement("leases_before", {"at": newest})) if row[1] in wanted]
+    if named:
+        yield Statement("lock_leases", {"leases": sorted({row[0] for row in named})})
+        yield Many("release", ("lease", "id"), named)
 
 
 def clean_requests(before: int) -> Verb[None]:

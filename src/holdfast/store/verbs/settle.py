@@ -46,7 +46,7 @@ def settle(
     leases = sorted({s.job.lease for s in settlements}.union(over))
     name = "lock_leases" if over or back else "lock_leases_shared"
     rows = yield Statement(name, {"leases": leases})
-    released: dict[str, frozenset[str]] = {row[0]: frozenset(row[2]) for row in rows if row[1] == worker}
+    released: dict[str, set[str]] = {row[0]: set(row[2]) for row in rows if row[1] == worker}
 
     refused: list[Settlement] = []
     ends = _owned(ends, released, refused)
@@ -71,6 +71,7 @@ def apply(
         counted = yield Many("finish", FINISHED, [_finished_row(worker, s) for s in ends])
         if counted[0][0] != len(ends):
             refused = yield from _other_run(ends)
+            ends = [s for s in ends if s not in refused]
     if back:
         yield Many("wait", WAITING, [_waiting_row(s) for s in back])
         changed = [(s.job.job_id, s.args) for s in back if s.args is not None]
@@ -86,14 +87,16 @@ def apply(
 
 
 def _owned(
-    settlements: Iterable[Settlement], released: dict[str, frozenset[str]], refused: list[Settlement]
+    settlements: Iterable[Settlement], released: dict[str, set[str]], refused: list[Settlement]
 ) -> list[Settlement]:
+    """Those whose lease owns them still. A second decision of the same run in one flush finds it gone."""
     owned: list[Settlement] = []
     for s in settlements:
         gone = released.get(s.job.lease)
         if gone is None or s.job.job_id in gone:
             refused.append(s)
         else:
+            gone.add(s.job.job_id)
             owned.append(s)
     return owned
 

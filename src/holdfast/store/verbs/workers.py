@@ -17,7 +17,8 @@ def register(row: WorkerRow) -> Verb[None]:
 
 def beat(worker: str, running: Sequence[RunningNote], memory: int | None) -> Verb[bool]:
     """A worker lives. False: its row is gone, it was declared dead, and what it held was given to others."""
-    notes = [msgspec.structs.astuple(note) for note in running]
+    # As text: a dialect that has arrays could not know that an empty list is meant to be JSON.
+    notes = msgspec.json.encode(running).decode()
     counted = yield Statement("beat", {"id": worker, "running": notes, "memory": memory})
     return bool(counted[0][0])
 
@@ -31,6 +32,7 @@ def beats() -> Verb[list[tuple[str, int]]]:
 def unregister(worker: str) -> Verb[None]:
     """A worker ends. What it still holds, if anything, is found by the next rescue."""
     yield Statement("remove_worker", {"id": worker})
+    yield Statement("stop_listening", {"id": worker})
 
 
 def list_workers() -> Verb[list[WorkerRecord]]:

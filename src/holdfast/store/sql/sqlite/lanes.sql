@@ -1,14 +1,18 @@
--- A skip scan: one look-up in the key of pending for each lane there is, then one for its first run time.
-WITH RECURSIVE lane (queue, lane) AS (
-    SELECT * FROM (SELECT queue, lane FROM holdfast_pending ORDER BY queue, lane LIMIT 1)
+-- A skip scan: one look-up in the key of pending for each queue, each lane, and its first run time. Not by comparing
+-- (queue, lane) as a row value: SQLite seeks with its first column only and scans the rest of the queue (42 ms
+-- instead of 0.03 behind 100,000 jobs).
+WITH RECURSIVE queue (name) AS (
+    SELECT min(p.queue) FROM holdfast_pending p
     UNION ALL
-    SELECT (SELECT p.queue FROM holdfast_pending p WHERE (p.queue, p.lane) > (l.queue, l.lane)
-            ORDER BY p.queue, p.lane LIMIT 1),
-           (SELECT p.lane FROM holdfast_pending p WHERE (p.queue, p.lane) > (l.queue, l.lane)
-            ORDER BY p.queue, p.lane LIMIT 1)
-    FROM lane l WHERE l.queue IS NOT NULL
+    SELECT (SELECT min(p.queue) FROM holdfast_pending p WHERE p.queue > q.name) FROM queue q WHERE q.name IS NOT NULL
+),
+lane (queue, lane) AS (
+    SELECT q.name, (SELECT min(p.lane) FROM holdfast_pending p WHERE p.queue = q.name)
+    FROM queue q WHERE q.name IS NOT NULL
+    UNION ALL
+    SELECT l.queue, (SELECT min(p.lane) FROM holdfast_pending p WHERE p.queue = l.queue AND p.lane > l.lane)
+    FROM lane l WHERE l.lane IS NOT NULL
 )
 SELECT queue, lane,
-       (SELECT p.run_at FROM holdfast_pending p WHERE p.queue = lane.queue AND p.lane = lane.lane
-        ORDER BY p.run_at LIMIT 1) AS run_at
-FROM lane WHERE queue IS NOT NULL
+       (SELECT min(p.run_at) FROM holdfast_pending p WHERE p.queue = lane.queue AND p.lane = lane.lane) AS run_at
+FROM lane WHERE lane IS NOT NULL

@@ -129,6 +129,32 @@ CREATE UNLOGGED TABLE holdfast.audience (
     PRIMARY KEY (id, topic)
 );
 
+-- `holdfast move` from or into this database. A source stays closed, and a target takes no workers until all is there:
+-- triggers that the move makes see to it, with the function below, which tells whoever is refused what to do.
+CREATE TABLE holdfast.moves (
+    id          uuid NOT NULL,
+    role        text NOT NULL CHECK (role IN ('from', 'to')),
+    other       text NOT NULL,
+    state       text NOT NULL CHECK (state IN ('moving', 'moved', 'undone')),
+    started_at  timestamptz NOT NULL,
+    ended_at    timestamptz,
+    PRIMARY KEY (id, role)
+);
+
+-- With its owner's rights: whoever only enqueues may not read the table.
+CREATE FUNCTION holdfast.refuse_moved() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$refuse$
+DECLARE
+    last record;
+BEGIN
+    SELECT m.role, m.other INTO last FROM holdfast.moves AS m WHERE m.state <> 'undone' ORDER BY m.started_at DESC LIMIT 1;
+    IF last.role = 'from' THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'these jobs have been moved to ' || last.other;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = 'a move from ' || last.other || ' into this database has not ended';
+END
+$refuse$;
+
 -- Rows of these live for moments: vacuum must come by their number, not by their share of the table, and not pause.
 ALTER TABLE holdfast.pending SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0,

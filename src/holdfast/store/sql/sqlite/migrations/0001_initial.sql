@@ -113,6 +113,18 @@ CREATE TABLE holdfast_unknown_tasks (
     PRIMARY KEY (queue, task)
 ) WITHOUT ROWID;
 
+-- `holdfast move` from or into this database. A source stays closed, and a target takes no workers until all is there:
+-- triggers that the move makes see to it.
+CREATE TABLE holdfast_moves (
+    id          TEXT NOT NULL,
+    role        TEXT NOT NULL CHECK (role IN ('from', 'to')),
+    other       TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('moving', 'moved', 'undone')),
+    started_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
+    PRIMARY KEY (id, role)
+) WITHOUT ROWID;
+
 -- A job as people see it. What a running job's lease says of it is added by the verb that reads this.
 CREATE VIEW holdfast_job_view AS
 SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at,

@@ -1,0 +1,184 @@
+"""The demo's jobs: put into the queue, worked off, followed and read back, with nothing but the public API."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from holdfast import Holdfast, Job
+from holdfast.cli.databases import queue_records
+from holdfast.cli.demo.tasks import QUEUE, Workshop, archive, router, take_stock
+
+if TYPE_CHECKING:
+    from holdfast.cli.demo.place import Place
+    from holdfast.cli.demo.tree import Tree
+
+CHUNK = 1_000
+SCHEDULED_AFTER = timedelta(seconds=1)
+POLL = 0.1
+"""Seconds between two looks at the counters; longer if looking itself takes long."""
+GRACE = 10.0
+"""Seconds that running jobs get to finish after Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The demo's queue at one moment, in jobs."""
+
+    waiting: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+    @property
+    def alive(self) -> int:
+        return self.waiting + self.running
+
+    @property
+    def ended(self) -> int:
+        return self.succeeded + self.failed + self.cancelled
+
+    @property
+    def total(self) -> int:
+        return self.alive + self.ended
+
+
+@dataclass
+class Intake:
+    """What was put into the queue, and what an earlier demo had left there."""
+
+    new: int = 0
+    done: int = 0
+    """Files that an earlier demo finished."""
+    waiting: int = 0
+    """Jobs that it left waiting, or running when it was killed."""
+    again: int = 0
+    """Jobs of it that had failed, or whose copy is gone."""
+    seconds: float = 0.0
+    """What putting the new ones in took."""
+    stumbling: list[str] = field(default_factory=list[str])
+    """The new ones that will fail at their first attempt."""
+
+
+class Workload:
+    """The app of one demo and, while `working`, its worker."""
+
+    def __init__(self, place: Place, url: str) -> None:
+        self._place = place
+        self.app = Holdfast(url, lifespan=self._lifespan, logger=_log_to(place.log))
+        self.app.include(router)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.app.close()
+
+    @contextlib.contextmanager
+    def _lifespan(self, _: Holdfast) -> Generator[Workshop]:
+        yield Workshop(self._place.source, self._place.folder)
+
+    def put(self, tree: Tree, *, resumed: bool, tick: Callable[[int], object]) -> Intake:
+        """Put a job into the queue for each file that has none, and the scheduled one."""
+        intake = Intake()
+        known = self._take_up(intake) if resumed else set[str]()
+        todo = [path for path in tree.files if path not in known]
+        intake.stumbling = stumbling_files(todo)
+        began = time.perf_counter()
+        for start in range(0, len(todo), CHUNK):
+            chunk = todo[start : start + CHUNK]
+            # One transaction for each chunk: killed between two, the next demo puts in the rest.
+            self.app.enqueue_many([archive.new(path, path in intake.stumbling) for path in chunk])
+            intake.new += len(chunk)
+            tick(intake.new)
+        intake.seconds = time.perf_counter() - began
+        if not any(True for _ in self.jobs(take_stock.name)):
+            take_stock.using(delay=SCHEDULED_AFTER).enqueue()
+        return intake
+
+    def _take_up(self, intake: Intake) -> set[str]:
+        """Look at the jobs of an earlier demo; returns their files. What failed is tried again."""
+        workshop = Workshop(self._place.source, self._place.folder)
+        known = set[str]()
+        for job in self.jobs(archive.name):
+            known.add(job.args["path"])
+            if not job.state.terminal:
+                intake.waiting += 1
+            elif job.state == "succeeded" and workshop.copy_of(job.result(timeout=0).sha256).exists():
+                intake.done += 1
+            else:
+                job.retry()
+                intake.again += 1
+        return known
+
+    def jobs(self, task: str) -> Iterator[Job[Any]]:
+        """All jobs of a task, newest first."""
+        after = None
+        while page := self.app.jobs.list(task=task, limit=CHUNK, after=after):
+            yield from page
+            after = page[-1].id
+
+    def counts(self) -> Counts:
+        found = next((queue for queue in queue_records(self.app) if queue.name == QUEUE), None)
+        if found is None:
+            return Counts(0, 0, 0, 0, 0)
+        return Counts(found.pending, found.running, found.succeeded, found.failed, found.cancelled)
+
+    def work(self, threads: int, *, look: Callable[[Counts], object]) -> None:
+        """Run a worker until nothing is left, showing the counters now and then. Ctrl-C stops it gently."""
+        worker = self.app.worker(queues=[QUEUE], threads=threads)
+        worker.start()
+        try:
+            self._follow(look)
+        except BaseException:
+            try:
+                worker.stop(timeout=GRACE)
+            except KeyboardInterrupt:
+                # A second Ctrl-C.
+                worker.stop(timeout=0)
+            raise
+        worker.stop(timeout=GRACE)
+
+    def _follow(self, look: Callable[[Counts], object]) -> None:
+        while True:
+            began = time.perf_counter()
+            counts = self.counts()
+            cost = time.perf_counter() - began
+            look(counts)
+            if not counts.alive:
+                return
+            time.sleep(max(POLL, 10 * cost))
+
+
+def stumbling_files(files: Sequence[str]) -> list[str]:
+    """The few files whose first attempt fails on purpose: the same for the same folder."""
+    n = len(files)
+    if n < 4:
+        return list(files[:1])
+    return [files[n // 4], files[n // 2], files[3 * n // 4]]
+
+
+def thread_count() -> int:
+    """Enough that compressing keeps every processor busy while others read and write."""
+    return min(32, 2 * (os.cpu_count() or 1))
+
+
+def _log_to(path: os.PathLike[str]) -> logging.Logger:
+    """A logger that writes to a file: what the worker reports must not run through the picture."""
+    logger = logging.getLogger("holdfast.demo")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    for handler in logger.handlers[:]:
+        logger.removeHandler(handler)
+        handler.close()
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    return logger

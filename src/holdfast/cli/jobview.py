@@ -1,0 +1,157 @@
+"""One job as a row, as names and values, as a JSON document."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from holdfast.cli.text import seconds_text, when_text
+from holdfast.client.job import MASK
+from holdfast.core.times import to_datetime
+
+if TYPE_CHECKING:
+    from holdfast import Holdfast, Job
+    from holdfast.core.job import RunError
+
+
+NOTE_LENGTH = 200
+
+
+def row(job: Job[Any], now: datetime) -> list[str]:
+    """The cells of `jobs list`."""
+    return [
+        str(job.id),
+        job.task,
+        job.queue,
+        job.state.value,
+        str(job.attempt),
+        when_text(job.run_at if job.state == "pending" else job.updated_at, now),
+        _note(job),
+    ]
+
+
+def _note(job: Job[Any]) -> str:
+    """What is worth a word beside the state."""
+    if job.state == "running":
+        parts = [
+            "asked to cancel" if job.cancel_requested else "",
+            "" if job.progress is None else f"{job.progress} %",
+            job.progress_message or "",
+        ]
+        return " ".join(part for part in parts if part)
+    return job.reason.value if job.reason else ""
+
+
+def pairs(
+    app: Holdfast, job: Job[Any], now: datetime, *, reveal: bool, traceback: bool
+) -> list[tuple[str, str]]:
+    """What `jobs show` prints."""
+    record = job.record
+
+    def at(when: datetime | None) -> str:
+        return "" if when is None else f"{when.isoformat(timespec='milliseconds')} ({when_text(when, now)})"
+
+    shown = [
+        ("id", str(job.id)),
+        ("task", job.task),
+        ("queue", job.queue),
+        ("state", job.state.value),
+        ("reason", job.reason.value if job.reason else None),
+        ("priority", str(job.priority)),
+        ("attempt", f"{job.attempt} (run {job.run}, {job.crashes} crashed)"),
+        ("arguments", _text(arguments(app, job, reveal=reveal))),
+        ("meta", _text(job.meta) if job.meta else None),
+        ("created", at(job.created_at)),
+        ("next run" if job.state == "pending" else "first due", at(job.run_at)),
+        ("started", at(job.last_attempt_at)),
+        ("finished", at(job.finished_at)),
+        ("took", _took(job)),
+        ("worker", job.worker),
+        (
+            "progress",
+            None if record.progress is None else f"{record.progress} % {record.progress_message or ''}",
+        ),
+        ("cancel", "asked for" if job.cancel_requested else None),
+        ("result", record.result),
+    ]
+    return [(name, value) for name, value in shown if value] + _error_pairs(
+        job.errors, now, traceback=traceback
+    )
+
+
+def _took(job: Job[Any]) -> str | None:
+    if job.finished_at is None or job.last_attempt_at is None:
+        return None
+    return seconds_text((job.finished_at - job.last_attempt_at).total_seconds())
+
+
+def _error_pairs(errors: list[RunError], now: datetime, *, traceback: bool) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for error in errors:
+        text = f"{error.type}: {error.message} ({when_text(to_datetime(error.at), now)})"
+        # The last one says most; the others are there when asked for.
+        if error.traceback and (traceback or error is errors[-1]):
+            text += "\n" + error.traceback.rstrip("\n")
+        found.append((f"run {error.run}", text))
+    return found
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def arguments(app: Holdfast, job: Job[Any], *, reveal: bool) -> dict[str, Any]:
+    """The arguments, masked where they are sensitive, and where nobody here knows whether they are."""
+    if reveal:
+        return job.args
+    if app.client.registry.find(job.task) is None:
+        return dict.fromkeys(job.args, MASK)
+    return job.masked_args
+
+
+def document(app: Holdfast, job: Job[Any], *, reveal: bool, history: bool = False) -> dict[str, Any]:
+    """The JSON of a job: always these keys. With `history` the failed runs as well."""
+    record = job.record
+
+    def at(when: datetime | None) -> str | None:
+        return None if when is None else when.isoformat()
+
+    found: dict[str, Any] = {
+        "id": str(job.id),
+        "task": job.task,
+        "queue": job.queue,
+        "state": job.state.value,
+        "reason": job.reason.value if job.reason else None,
+        "priority": job.priority,
+        "attempt": job.attempt,
+        "run": job.run,
+        "crashes": job.crashes,
+        "args": arguments(app, job, reveal=reveal),
+        "meta": job.meta,
+        "created_at": at(job.created_at),
+        "run_at": at(job.run_at),
+        "started_at": at(job.last_attempt_at),
+        "finished_at": at(job.finished_at),
+        "updated_at": at(job.updated_at),
+        "worker": job.worker,
+        "progress": record.progress,
+        "progress_message": record.progress_message,
+        "cancel_requested": job.cancel_requested,
+        "result": None if record.result is None else json.loads(record.result),
+    }
+    if history:
+        found["errors"] = [_error(error) for error in job.errors]
+    return found
+
+
+def _error(error: RunError) -> dict[str, Any]:
+    return {
+        "run": error.run,
+        "attempt": error.attempt,
+        "at": to_datetime(error.at).isoformat(),
+        "worker": error.worker,
+        "type": error.type,
+        "message": error.message,
+        "traceback": error.traceback,
+    }

@@ -1,0 +1,1 @@
+"""What applications hold: tasks, enqueues, jobs, results. It knows neither the worker nor the app."""

@@ -1,0 +1,36 @@
+"""A job that was made and not stored yet: what `new` returns and `enqueue_many` takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+from holdfast.core.job import NewJob
+
+if TYPE_CHECKING:
+    from holdfast.client.task import Task
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Draft(Generic[R_co]):
+    """One job of a batch to be.
+
+    Attributes:
+        job: the record.
+        task: whose job it is; None for a task that is unknown here.
+    """
+
+    __slots__ = ("job", "task")
+
+    def __init__(self, job: NewJob, task: Task[Any, R_co] | None) -> None:
+        self.job = job
+        self.task = task
+
+    @property
+    def id(self) -> UUID:
+        """The id that the job will have."""
+        return self.job.id
+
+    def __repr__(self) -> str:
+        return f"<Draft {self.job.task} {self.job.job_id}>"

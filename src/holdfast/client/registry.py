@@ -1,0 +1,201 @@
+"""Everything an app has declared, and what follows from it for each pair of task and queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from holdfast.client.queues import QueueSettings, capped
+from holdfast.core.errors import DuplicateTask, UnknownTask
+from holdfast.core.policy import Policy, PolicyLevel, resolve_policy
+from holdfast.middleware.base import Middleware, around_enqueue, around_process
+from holdfast.middleware.chain import compose_enqueue
+
+if TYPE_CHECKING:
+    from holdfast.client.task import Task
+    from holdfast.middleware.base import EnqueueNext
+    from holdfast.store.records import QueueRow
+
+
+class Route:
+    """What holds for the jobs of one task in one queue.
+
+    Attributes:
+        priority: where the enqueue says nothing.
+        enqueue: the chain around an enqueue; None where there is none.
+    """
+
+    __slots__ = ("enqueue", "priority")
+
+    def __init__(self, priority: int, enqueue: EnqueueNext | None) -> None:
+        self.priority = priority
+        self.enqueue = enqueue
+
+
+class Registry:
+    """The tasks and queues of one app. Any thread may read it; declaring is done by one.
+
+    Args:
+        level: what the app says of every job's policy.
+        middleware: the app's, around everything.
+    """
+
+    def __init__(self, level: PolicyLevel = PolicyLevel(), middleware: tuple[Middleware, ...] = ()) -> None:  # noqa: B008
+        self._level = level
+        self._middleware = middleware
+        self._tasks: dict[str, Task[Any, Any]] = {}
+        self._queues: dict[str, QueueSettings] = {}
+        self._pending: list[Callable[[], object]] = []
+        self._frozen = False
+        self._lock = RLock()
+        self._routes: dict[tuple[str, str], Route] = {}
+        self._policies: dict[tuple[str | None, str], Policy] = {}
+
+    # --- declaring -----------------------------------------------------------------------------------------
+
+    def add(self, task: Task[Any, Any]) -> None:
+        """Declare a task.
+
+        Raises:
+            DuplicateTask: its name is taken, or a worker has begun.
+        """
+        self.refuse_late(f"task {task.name} was declared")
+        other = self._tasks.get(task.name)
+        if other is not None:
+            raise DuplicateTask(
+                f"two tasks are called {task.name!r}: {_place(other)} and {_place(task)}; give one another name="
+            )
+        self._tasks[task.name] = task
+        self._forget()
+
+    def add_queue(self, settings: QueueSettings) -> None:
+        """Declare a queue.
+
+        Raises:
+            DuplicateTask: it was declared before, or a worker has begun.
+        """
+        self.refuse_late(f"queue {settings.name} was declared")
+        if settings.name in self._queues:
+            raise DuplicateTask(f"queue {settings.name!r} is declared twice; say all of it in one place")
+        self._queues[settings.name] = settings
+        self._forget()
+
+    def add_later(self, declare: Callable[[], object]) -> None:
+        """Keep a function that declares more, to be called once, before the first claim."""
+        self.refuse_late("something was included")
+        self._pending.append(declare)
+
+    def load(self) -> None:
+        """Call the functions that declare more and haven't been called yet."""
+        with self._lock:
+            # One by one: a function may include others.
+            while self._pending:
+                self._pending.pop(0)()
+
+    def freeze(self) -> None:
+        """From now on nothing can be declared. A worker calls this before its first claim."""
+        with self._lock:
+            self.load()
+            self._frozen = True
+
+    def refuse_late(self, what: str) -> None:
+        """Raises DuplicateTask once a worker has begun."""
+        if self._frozen:
+            raise DuplicateTask(
+                f"{what} after a worker of this app had begun, which would never see it; declare everything before "
+                "run_worker, or in a function given to app.include"
+            )
+
+    def _forget(self) -> None:
+        self._routes.clear()
+        self._policies.clear()
+
+    # --- looking up ----------------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Task[Any, Any]:
+        """A task by name.
+
+        Raises:
+            UnknownTask: none is declared here.
+        """
+        task = self.find(name)
+        if task is None:
+            known = ", ".join(sorted(self._tasks)) or "none at all"
+            raise UnknownTask(f"no task is called {name!r} here; known are: {known}")
+        return task
+
+    def get(self, name: str) -> Task[Any, Any] | None:
+        """A task by name, or None."""
+        return self._tasks.get(name)
+
+    def find(self, name: str) -> Task[Any, Any] | None:
+        """The same; if need be, after calling what was included and not called yet."""
+        task = self._tasks.get(name)
+        if task is None and self._pending:
+            self.load()
+            task = self._tasks.get(name)
+        return task
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tasks
+
+    def __iter__(self) -> Iterator[Task[Any, Any]]:
+        return iter(list(self._tasks.values()))
+
+    def names(self) -> list[str]:
+        """Of all tasks."""
+        return list(self._tasks)
+
+    def queue(self, name: str) -> QueueSettings:
+        """The settings of a queue; the defaults if it isn't declared."""
+        return self._queues.get(name) or QueueSettings(name=name)
+
+    def queues(self) -> list[QueueSettings]:
+        """All that are declared."""
+        return list(self._queues.values())
+
+    def queue_rows(self) -> list[QueueRow]:
+        """What a worker stores of the declared queues when it starts."""
+        return [settings.row() for settings in self._queues.values()]
+
+    # --- what follows --------------------------------------------------------------------------------------
+
+    def policy_for(self, task: str | None, queue: str) -> Policy:
+        """The policy of a task's jobs in a queue: the nearest of task, queue and app wins, field by field.
+
+        Args:
+            task: None, or the name of a task that isn't known here, leaves out that level.
+            queue: need not be declared.
+        """
+        policy = self._policies.get((task, queue))
+        if policy is None:
+            known = self._tasks.get(task) if task is not None else None
+            settings = self.queue(queue)
+            levels = [capped(settings.level, settings.max_retry_delay, outer=(self._level,)), self._level]
+            policy = resolve_policy(levels if known is None else [known.level, *levels])
+            self._policies[task, queue] = policy
+        return policy
+
+    def route(self, task: Task[Any, Any] | None, queue: str) -> Route:
+        """What holds for an enqueue of a task's job in a queue; None is a task that isn't known here."""
+        key = ("" if task is None else task.name, queue)
+        route = self._routes.get(key)
+        if route is None:
+            own = None if task is None else task.priority
+            priority = self.queue(queue).priority if own is None else own
+            chain = compose_enqueue(around_enqueue(self._nested(task, queue)))
+            route = self._routes[key] = Route(priority, chain)
+        return route
+
+    def process_middleware(self, task: Task[Any, Any] | None, queue: str) -> tuple[Middleware, ...]:
+        """What stands around a run, the outermost first; only those that have a `process` of their own."""
+        return around_process(self._nested(task, queue))
+
+    def _nested(self, task: Task[Any, Any] | None, queue: str) -> Iterable[Middleware]:
+        return (*self._middleware, *self.queue(queue).middleware, *(() if task is None else task.middleware))
+
+
+def _place(task: Task[Any, Any]) -> str:
+    function = task.function
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"

@@ -1,0 +1,1 @@
+"""What stands around every enqueue and every run; one concern a file."""

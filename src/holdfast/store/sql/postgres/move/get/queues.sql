@@ -1,0 +1,2 @@
+SELECT t.name, t.settings::text
+FROM holdfast.queues AS t

@@ -1,0 +1,1 @@
+SELECT (SELECT count(*) FROM holdfast.workers), (SELECT count(*) FROM holdfast.leases)

@@ -1,0 +1,8 @@
+-- The first run time of some lanes, each from its mark: one look-up a lane, past all dead entries.
+SELECT l.value ->> 0, (l.value ->> 1)::int, (date_part('epoch', p.run_at) * 1e6::float8)::bigint
+FROM json_array_elements(:lanes::json) AS l (value)
+CROSS JOIN LATERAL (
+    SELECT p.run_at FROM holdfast.pending p
+    WHERE p.queue = l.value ->> 0 AND p.lane = (l.value ->> 1)::smallint
+      AND (p.run_at, p.id) > (to_timestamp((l.value ->> 2)::bigint / 1e6::float8), (l.value ->> 3)::uuid)
+    ORDER BY p.run_at, p.id LIMIT 1) AS p

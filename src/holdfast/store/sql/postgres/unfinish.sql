@@ -1,1 +1,0 @@
-DELETE FROM holdfast.finished WHERE id = :id::uuid

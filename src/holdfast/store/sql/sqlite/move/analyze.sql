@@ -1,0 +1,1 @@
+-- A connection that is closed looks after that itself.

@@ -1,0 +1,2 @@
+SELECT id, queue, task, priority, args, meta, overrides, run_at, created_at
+FROM holdfast_jobs WHERE id IN (SELECT value FROM json_each(:ids))

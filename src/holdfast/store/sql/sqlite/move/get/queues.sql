@@ -1,0 +1,1 @@
+SELECT name, settings FROM holdfast_queues

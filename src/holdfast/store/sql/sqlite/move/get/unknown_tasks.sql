@@ -1,0 +1,1 @@
+SELECT queue, task, since FROM holdfast_unknown_tasks

@@ -1,0 +1,1 @@
+SELECT (SELECT count(*) FROM holdfast_workers), (SELECT count(*) FROM holdfast_leases)

@@ -1,0 +1,1 @@
+-- The writer's transaction holds the whole database already.

@@ -1,0 +1,3 @@
+INSERT INTO holdfast_queues (name, settings)
+VALUES (:name, :settings)
+ON CONFLICT (name) DO UPDATE SET settings = excluded.settings

@@ -1,1 +1,0 @@
-DELETE FROM holdfast_finished WHERE id = :id

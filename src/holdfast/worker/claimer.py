@@ -1,0 +1,367 @@
+"""Taking due jobs into hand: as many as there is room for, from all queues in turn, and at once when news come."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from threading import Event
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from holdfast.core.errors import StoreClosed, StoreError, StoreForked
+from holdfast.core.outcomes import Interrupted, Outcome
+from holdfast.core.times import SECOND
+from holdfast.store.marks import Marks
+from holdfast.store.statement import Wake
+from holdfast.store.verbs.audience import listen
+from holdfast.store.verbs.claim import claim, probe
+from holdfast.store.verbs.claim import lanes as read_lanes
+from holdfast.worker.backoff import Reach
+from holdfast.worker.lanes import Lanes
+from holdfast.worker.part import Part
+from holdfast.worker.runs import Lease, Run
+from holdfast.worker.suspects import Suspects
+
+if TYPE_CHECKING:
+    from holdfast.core.job import Claimed
+    from holdfast.store.base import Channel
+    from holdfast.store.records import LaneMark
+    from holdfast.worker.capacity import Ask, Capacity
+    from holdfast.worker.executor import Executor
+    from holdfast.worker.life import Life
+
+logger = logging.getLogger("holdfast.worker")
+
+STALE = 1.0
+"""Seconds after which a job that was claimed and has not started is given back: another worker may have room."""
+UNSETTLED = 4000
+"""So many outcomes may wait to be written before no more is claimed."""
+LOOK_PAUSE = 0.002
+"""Seconds between two looks at the lanes, however much news comes."""
+LOOK_AFTER = 0.05
+"""The same for a worker that has enough to claim, or that only wants to know when more will be due."""
+SWEEP_SHARE = 10
+"""A look at all lanes from their start waits for so many times its cost before the next."""
+AUDIENCE_SECONDS = 20
+"""For so long an idle worker is told of due jobs after it has last said that it is idle."""
+DEAR = 10
+"""A claim that left out the kinds of tasks without room, and found nothing, may have waded through a backlog of
+them: the next one waits for so many times its cost."""
+
+
+class ClaimerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a claimer goes by."""
+
+    tasks: Mapping[str, Sequence[str]]
+    """The names of the tasks served, by kind."""
+    queues: Sequence[str] | None = None
+    """Those served; None for all."""
+    limits: Mapping[str, int] = {}
+    """How many jobs of a queue may be in hand at a time, for the queues that have a limit."""
+    poll: float = 1.0
+    """Seconds between two looks for what no news told of."""
+    marks: bool = False
+    """Begin claims at low-water marks."""
+    audience: bool = False
+    """Tell the store when idle, to be told of due jobs."""
+    burst: bool = False
+    """Tell when nothing due is left."""
+    max_jobs: int | None = None
+    """Claim no more than so many in all."""
+
+
+class Surroundings(Protocol):
+    """What the claimer needs of its worker."""
+
+    @property
+    def life(self) -> Life: ...
+    def new_id(self) -> str: ...
+    def new_run(self, job: Claimed, lease: Lease, claimed_at: float) -> Run | None:
+        """None where it could not be made, and was reported."""
+        ...
+
+    def report(self, run: Run, outcome: Outcome) -> None: ...
+    def unsettled(self) -> int: ...
+    def now(self) -> int: ...
+    def drained(self) -> None:
+        """Nothing that is due is left, and nothing is in hand."""
+        ...
+
+    def used_up(self) -> None:
+        """`max_jobs` were claimed."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """It can't go on."""
+        ...
+
+    def trouble(self, error: BaseException) -> None:
+        """Something went wrong, and it goes on."""
+        ...
+
+
+class Claimer:
+    """One thread and its way to the store."""
+
+    def __init__(
+        self,
+        worker: Surroundings,
+        channel: Channel,
+        executors: Sequence[Executor],
+        capacity: Capacity,
+        options: ClaimerOptions,
+    ) -> None:
+        self._worker = worker
+        self._channel = channel
+        self._executors = {executor.kind: executor for executor in executors}
+        self._capacity = capacity
+        self._options = options
+        self._left = options.max_jobs
+        self._lanes = Lanes(options.queues, Marks() if options.marks else None)
+        self._suspects = Suspects()
+        self._bell = Event()
+        self._stopping = False
+        self._reach = Reach(logger, "claim jobs")
+        self._looked_at = 0.0
+        self._sweep_at = 0.0
+        self._idle_until = 0.0
+        """Until when the store knows that this worker is idle."""
+        self._look_at = 0.0
+        """When the lanes are to be read again."""
+        self._anything = False
+        """Something has changed and nobody said what."""
+        self._narrow_again_at = 0.0
+        self._stale_at = 0.0
+        """When to look again for what waits for too long."""
+        self._part = Part("claimer", self._carry)
+
+    @property
+    def minds_settlements(self) -> bool:
+        """Every settlement may give it something to do, not only the last."""
+        return bool(self._options.limits)
+
+    def start(self) -> None:
+        self._part.start()
+
+    def ring(self) -> None:
+        """There may be more room, or less in hand."""
+        self._bell.set()
+
+    def hear(self, wake: Wake) -> None:
+        """News from the store, in any thread."""
+        if wake.anything or any(queue == "*" for queue, _, _ in wake.due):
+            self._anything = True
+            self._bell.set()
+        if self._lanes.wake(wake, self._worker.now()):
+            self._bell.set()
+
+    def stop(self) -> None:
+        """Claim no more. Jobs of a claim that is under way are given back."""
+        self._stopping = True
+        self._bell.set()
+
+    def join(self, timeout: float) -> None:
+        self._part.join(timeout)
+
+    # --- in the thread ---
+
+    def _carry(self) -> None:
+        while not self._stopping:
+            # Before the turn, so that what comes during it is not missed.
+            self._bell.clear()
+            try:
+                pause = self._turn()
+                self._reach.worked()
+            except (StoreClosed, StoreForked) as error:
+                self._worker.failed(error)
+                return
+            except StoreError as error:
+                self._worker.trouble(error)
+                pause = self._reach.failed(error)
+            except Exception as error:
+                logger.exception("claiming failed in a way that it should not; it goes on")
+                self._worker.trouble(error)
+                pause = 1.0
+            if pause > 0:
+                self._bell.wait(pause)
+
+    def _turn(self) -> float:
+        """Do what can be done now; returns for how many seconds to wait for news then."""
+        now = monotonic()
+        life = self._worker.life
+        self._give_back_stale(now)
+        if self._suspects.lease in life.leases:
+            return self._options.poll
+        if self._left == 0:
+            self._worker.used_up()
+            return self._options.poll
+        ask = self._ask(now)
+        if ask is None:
+            return STALE / 4
+        store_now = self._worker.now()
+        busy = self._lanes.any_due(store_now)
+        if now >= self._look_at or (
+            self._anything and now >= self._looked_at + (LOOK_AFTER if busy else LOOK_PAUSE)
+        ):
+            self._look(now)
+        plan = self._lanes.plan(store_now)
+        suspect = self._lanes.suspect(store_now)
+        if suspect is None:
+            self._suspects.none_due()
+        elif self._suspects.have_the_turn(now, others_due=bool(plan), in_hand=bool(life.leases)):
+            # Without what is in hand a settlement rings.
+            return self._options.poll / 4 if life.leases else self._claim_suspect(life, suspect)
+        allowed, limit = self._limited(plan, ask.limit, life)
+        if allowed:
+            self._claim(life, allowed, limit, ask, now)
+            return 0
+        if plan:
+            return self._options.poll  # a settlement rings
+        if self._options.burst and not life.leases and self._nothing_left(now):
+            self._worker.drained()
+            return self._options.poll
+        if self._options.audience and now > self._idle_until - AUDIENCE_SECONDS / 2:
+            return self._say_idle(life, now)
+        return self._until_due(now)
+
+    def _say_idle(self, life: Life, now: float) -> float:
+        """Ask to be told of due jobs, and look once more: some may have come before that was known."""
+        self._channel.write(listen, life.id, "worker", AUDIENCE_SECONDS)
+        self._idle_until = now + AUDIENCE_SECONDS
+        self._look_at = now
+        return 0
+
+    def _ask(self, now: float) -> Ask | None:
+        """How many to claim, of what. None when there is no room: somebody rings when there is."""
+        if self._worker.unsettled() > UNSETTLED:
+            return None
+        ask = self._capacity.ask(now)
+        if ask is None or not ask.all_kinds:
+            self._capacity.call_when_low()
+            ask = self._capacity.ask(now)  # room may have come in between
+        if ask is None or (not ask.all_kinds and now < self._narrow_again_at):
+            return None
+        return ask if self._left is None else ask._replace(limit=min(ask.limit, self._left))
+
+    def _look(self, now: float) -> None:
+        """Learn which lanes there are."""
+        self._anything = False
+        self._lanes.look_begins()
+        if self._options.marks and now < self._sweep_at:
+            self._lanes.learn(self._channel.read(probe, self._lanes.known()), self._worker.now())
+        else:
+            self._lanes.learn(self._channel.read(read_lanes, self._options.queues), self._worker.now())
+            # Under an old snapshot a look at all there is walks over what was claimed long ago: not too often then.
+            pause = self._options.poll * random.uniform(0.75, 1.0)
+            self._sweep_at = now + max(pause, SWEEP_SHARE * (monotonic() - now))
+        self._looked_at = now
+        self._look_at = now + self._options.poll * random.uniform(0.75, 1.0)
+
+    def _until_due(self, now: float) -> float:
+        """For how long nothing will be due, as far as is known."""
+        until = self._looked_at + LOOK_PAUSE if self._anything else self._look_at
+        store_now = self._worker.now()
+        due = self._lanes.next_due(store_now)
+        if due is not None:
+            until = min(until, now + (due - store_now) / SECOND)
+        return max(0.001, until - now)
+
+    def _nothing_left(self, now: float) -> bool:
+        """At the end of a burst: a look that began when nothing was in hand shows nothing due."""
+        self._look(now)
+        store_now = self._worker.now()
+        return not self._lanes.plan(store_now) and self._lanes.suspect(store_now) is None
+
+    # --- claiming ---
+
+    def _limited(self, plan: list[LaneMark], limit: int, life: Life) -> tuple[list[LaneMark], int]:
+        """A plan under the limits of its queues: one that has a limit is claimed from by itself."""
+        limits = self._options.limits
+        if not limits or not any(mark.queue in limits for mark in plan):
+            return plan, limit
+        held = Counter(run.job.queue for run in life.runs())
+        plan = [mark for mark in plan if mark.queue not in limits or held[mark.queue] < limits[mark.queue]]
+        if plan and plan[0].queue in limits:
+            first = plan[0].queue
+            return [mark for mark in plan if mark.queue == first], min(limit, limits[first] - held[first])
+        return [mark for mark in plan if mark.queue not in limits], limit
+
+    def _claim(self, life: Life, plan: list[LaneMark], limit: int, ask: Ask, now: float) -> None:
+        tasks = [name for kind in ask.kinds for name in self._options.tasks.get(kind, ())]
+        self._lanes.look_begins()
+        since = self._worker.now()
+        count = self._claimed(life, plan, limit, tasks)
+        if not ask.all_kinds:
+            if not count:
+                self._narrow_again_at = now + max(STALE / 10, DEAR * (monotonic() - now))
+        elif count < limit:
+            # What is due and was not taken, nobody here can take; a look finds what becomes due.
+            again = since + int(self._options.poll * SECOND) if not count else None
+            self._lanes.emptied(plan, since, again)
+            self._look_at = min(self._look_at, max(now, self._looked_at + LOOK_AFTER))
+
+    def _claim_suspect(self, life: Life, mark: LaneMark) -> float:
+        tasks = [name for names in self._options.tasks.values() for name in names]
+        self._lanes.look_begins()
+        since = self._worker.now()
+        if not self._claimed(life, [mark], 1, tasks, suspect=True):
+            self._lanes.emptied([mark], since, since + int(self._options.poll * SECOND))
+        return 0
+
+    def _claimed(
+        self, life: Life, plan: Sequence[LaneMark], limit: int, tasks: Sequence[str], *, suspect: bool = False
+    ) -> int:
+        """Claim and hand over; returns how many there were."""
+        lease = Lease(self._worker.new_id(), life)
+        life.leases[lease.id] = lease
+        began = monotonic()
+        try:
+            jobs = self._channel.write(claim, life.id, lease.id, plan, limit, tasks)
+        except BaseException:
+            # If it was committed after all, the look at the leases under this worker's id finds it.
+            del life.leases[lease.id]
+            raise
+        if not jobs:
+            del life.leases[lease.id]
+            return 0
+        now = monotonic()
+        if suspect:
+            self._suspects.claimed(lease.id)
+        else:
+            self._lanes.claimed(plan, jobs, limit)
+        if self._left is not None:
+            self._left -= len(jobs)
+        lease.left = len(jobs)
+        made = [self._worker.new_run(job, lease, now) for job in jobs]
+        lease.runs = [run for run in made if run is not None]
+        self._hand_over(lease.runs, now - began, life)
+        return len(jobs)
+
+    def _hand_over(self, runs: list[Run], took: float, life: Life) -> None:
+        if self._stopping or life.ended:
+            self._give_back(runs)
+            return
+        by_kind: dict[str, list[Run]] = {}
+        for run in runs:
+            by_kind.setdefault(run.handler.kind, []).append(run)
+        self._capacity.claimed({kind: len(some) for kind, some in by_kind.items()}, took)
+        for kind, some in by_kind.items():
+            self._executors[kind].submit(some)
+
+    # --- giving back ---
+
+    def _give_back_stale(self, now: float) -> None:
+        if now < self._stale_at:
+            return
+        self._stale_at = now + STALE / 4
+        for executor in self._executors.values():
+            if executor.load() > executor.slots:
+                self._give_back(executor.withdraw(now - STALE))
+
+    def _give_back(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._worker.report(run, Interrupted(started=False))

@@ -1,0 +1,179 @@
+"""Which lanes may hold something due, and from where on, as far as a worker has heard and seen."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from threading import Lock
+from time import monotonic
+from typing import NamedTuple
+
+from holdfast.core.job import Claimed, is_suspect
+from holdfast.core.times import SECOND
+from holdfast.store.marks import Marks
+from holdfast.store.records import LaneDue, LaneMark
+from holdfast.store.statement import Wake
+
+NOW = 0
+JUST_NOW = 5 * SECOND
+"""News of this process say "now" of what was committed a moment ago: no longer ago than this."""
+
+Key = tuple[str, int]
+
+
+class _Vain(NamedTuple):
+    """A lane was looked at in vain."""
+
+    since: int
+    until: int
+
+
+class Lanes:
+    """Made for one worker; any thread may tell it news.
+
+    Args:
+        queues: those served; None for all.
+        marks: where claims begin, on a store that wants that; None begins at the start of each lane.
+    """
+
+    def __init__(self, queues: Collection[str] | None, marks: Marks | None = None) -> None:
+        self._queues = None if queues is None else frozenset(queues)
+        self._marks = marks
+        self._lock = Lock()
+        self._known: set[Key] = set()
+        """Those of the last look, and those heard of since."""
+        self._due: dict[Key, int] = {}
+        """When the first job of a lane may be due, for the lanes that may hold one."""
+        self._heard: dict[Key, int] = {}
+        """News since the store was last asked, which its answer may not tell."""
+        self._vain: dict[Key, _Vain] = {}
+        self._turns: deque[str] = deque()
+        """The queues in the order in which they are served next."""
+
+    # --- what is heard and seen ---
+
+    def wake(self, wake: Wake, now: int) -> bool:
+        """Take in news at the store's time `now`; True if they tell of something that is served here."""
+        told = False
+        if wake.due:
+            with self._lock:
+                for queue, lane, run_at in wake.due:
+                    if self._serves(queue):
+                        told = True
+                        self._hear((queue, lane), NOW if run_at is None else run_at)
+                        if self._marks is not None:
+                            self._marks.lower(queue, lane, now - JUST_NOW if run_at is None else run_at)
+        return told
+
+    def look_begins(self) -> None:
+        """Call it before the store is asked: news that come from now on may not be in the answer."""
+        with self._lock:
+            self._heard.clear()
+
+    def known(self) -> list[LaneMark]:
+        """The known lanes from their marks on: a look at these is cheap."""
+        with self._lock:
+            return self._placed(sorted(self._known))
+
+    def learn(self, found: Sequence[LaneDue], now: int) -> None:
+        """Take in a look at all lanes or at the known ones, read at the store's time `now`."""
+        with self._lock:
+            self._due = {}
+            self._known = set(self._heard)
+            for lane in found:
+                if self._serves(lane.queue):
+                    self._known.add((lane.queue, lane.lane))
+                    self._see(lane, now)
+                    if self._marks is not None:
+                        # What is found below a mark was committed late, or came back.
+                        self._marks.lower(lane.queue, lane.lane, lane.run_at)
+            for key, run_at in self._heard.items():
+                self._due[key] = min(run_at, self._due.get(key, run_at))
+            self._heard.clear()
+
+    # --- what to claim ---
+
+    def any_due(self, now: int) -> bool:
+        """True if a lane may hold something due, suspects left aside."""
+        with self._lock:
+            return any(run_at <= now and not is_suspect(key[1]) for key, run_at in self._due.items())
+
+    def plan(self, now: int) -> list[LaneMark]:
+        """The lanes to claim from at the store's time `now`, without suspects: one queue after the other, each with
+        its highest priority first. Who was first goes to the end for the next time."""
+        with self._lock:
+            lanes = [key for key, run_at in self._due.items() if run_at <= now and not is_suspect(key[1])]
+            return self._placed(self._in_turn(lanes) if len(lanes) > 1 else lanes)
+
+    def suspect(self, now: int) -> LaneMark | None:
+        """A lane of suspects that may hold a due one."""
+        with self._lock:
+            lanes = [key for key, run_at in self._due.items() if run_at <= now and is_suspect(key[1])]
+            return LaneMark(*max(lanes, key=lambda key: key[1])) if lanes else None
+
+    def next_due(self, now: int) -> int | None:
+        """The earliest time after `now` at which something may become due."""
+        with self._lock:
+            return min((run_at for run_at in self._due.values() if run_at > now), default=None)
+
+    # --- what a claim has shown ---
+
+    def claimed(self, plan: Sequence[LaneMark], jobs: Sequence[Claimed], limit: int) -> None:
+        """A claim from a plan, which took so many at most, has brought these jobs."""
+        if self._marks is not None:
+            with self._lock:
+                self._marks.claimed(plan, jobs, limit)
+
+    def emptied(self, plan: Sequence[LaneMark], since: int, again: int | None) -> None:
+        """A claim that looked at all of these lanes has left nothing in them that can be taken now, but for what
+        came since it began.
+
+        Args:
+            plan: the lanes.
+            since: the store's time when the claim began.
+            again: not None if it found nothing at all: what was due then, and still is, is of tasks that aren't
+                served here or in others' hands. It is not looked for before this time, without news.
+        """
+        with self._lock:
+            for mark in plan:
+                key = (mark.queue, mark.lane)
+                self._due.pop(key, None)
+                if again is not None:
+                    self._vain[key] = _Vain(since, again)
+                if key in self._heard:
+                    self._due[key] = self._heard[key]
+
+    # --- with the lock held ---
+
+    def _serves(self, queue: str) -> bool:
+        return queue != "*" and (self._queues is None or queue in self._queues)
+
+    def _hear(self, key: Key, run_at: int) -> None:
+        self._known.add(key)
+        for told in (self._due, self._heard):
+            told[key] = min(run_at, told.get(key, run_at))
+
+    def _see(self, lane: LaneDue, now: int) -> None:
+        key = (lane.queue, lane.lane)
+        vain = self._vain.get(key)
+        if vain is not None and vain.until <= now:
+            del self._vain[key]
+            vain = None
+        hidden = vain is not None and lane.run_at <= vain.since
+        self._due[key] = vain.until if vain is not None and hidden else lane.run_at
+
+    def _placed(self, lanes: Sequence[Key]) -> list[LaneMark]:
+        plan = [LaneMark(*key) for key in lanes]
+        return plan if self._marks is None else self._marks.place(plan, monotonic())
+
+    def _in_turn(self, lanes: list[Key]) -> list[Key]:
+        queues = {queue for queue, _ in lanes}
+        if len(queues) == 1:
+            return sorted(lanes, key=lambda key: -key[1])
+        self._turns.extend(sorted(queues.difference(self._turns)))
+        rank = {queue: place for place, queue in enumerate(self._turns)}
+        ordered = sorted(lanes, key=lambda key: (rank[key[0]], -key[1]))
+        first = ordered[0][0]
+        self._turns.remove(first)
+        self._turns.append(first)
+        return ordered

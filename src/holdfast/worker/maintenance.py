@@ -1,0 +1,195 @@
+"""Taking back what the dead held, finding claims whose answer was lost, cleaning away what need not be kept."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from threading import Event, Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from holdfast.core.errors import StoreClosed, StoreError, StoreForked
+from holdfast.core.job import Claimed, Settlement
+from holdfast.core.outcomes import Crashed, Interrupted, NotKnown, Outcome
+from holdfast.core.times import DAY, SECOND
+from holdfast.store.verbs.leases import give_back_lease, held
+from holdfast.store.verbs.rescue import rescue
+from holdfast.store.verbs.retention import clean, clean_requests
+from holdfast.store.verbs.unknown import give_up_unknown
+from holdfast.worker.backoff import Reach
+from holdfast.worker.decide import decide
+from holdfast.worker.liveness import Beat
+from holdfast.worker.part import Part
+
+if TYPE_CHECKING:
+    from holdfast.store.base import Channel, Store
+    from holdfast.worker.life import Life
+    from holdfast.worker.options import WorkerOptions
+    from holdfast.worker.policies import Policies
+
+logger = logging.getLogger("holdfast.worker")
+
+STEP = 1000
+"""Jobs cleaned away in one transaction."""
+
+
+class Surroundings(Protocol):
+    """What maintenance needs of its worker."""
+
+    @property
+    def life(self) -> Life: ...
+    def rescued(self, settlements: Sequence[Settlement]) -> None: ...
+    def trouble(self, error: BaseException) -> None: ...
+
+
+class Maintenance:
+    """One thread and its way to the store.
+
+    Args:
+        worker: what it belongs to.
+        store: for its clock, and to forget the dead.
+        channel: the way.
+        policies: of jobs.
+        options: of the worker.
+    """
+
+    def __init__(
+        self, worker: Surroundings, store: Store, channel: Channel, policies: Policies, options: WorkerOptions
+    ) -> None:
+        self._worker = worker
+        self._store = store
+        self._channel = channel
+        self._policies = policies
+        self._grace = options.unknown_task_grace
+        self._lock = Lock()
+        self._dead: dict[str, int] = {}
+        """Workers found dead, and the beat at which they stood."""
+        self._bell = Event()
+        self._stopping = False
+        self._reach = Reach(logger, "maintain the store")
+        cleanup = options.cleanup_interval / SECOND
+        grace = max(0.05, min(cleanup, options.unknown_task_grace / SECOND / 4))
+        self._rounds = [
+            _Round(self._rescue, options.beat_interval),
+            _Round(self._give_back_lost, options.beat_interval),
+            _Round(self._clean, cleanup, later=True),
+            _Round(self._give_up_unknown, grace, later=True),
+        ]
+        self._part = Part("maintenance", self._carry)
+
+    def start(self) -> None:
+        self._part.start()
+
+    def found_dead(self, dead: Sequence[Beat]) -> None:
+        """Rescue what these workers held, soon. From any thread."""
+        with self._lock:
+            self._dead.update(dead)
+        self._rounds[0].at = 0.0
+        self._bell.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._bell.set()
+        self._part.join(5)
+
+    def _carry(self) -> None:
+        while not self._stopping:
+            self._bell.clear()
+            now = monotonic()
+            for each in self._rounds:
+                if each.at <= now:
+                    each.next()
+                    self._try(each.action)
+            earliest = min(each.at for each in self._rounds)
+            self._bell.wait(max(0.0, earliest - monotonic()))
+
+    def _try(self, action: Callable[[], None]) -> None:
+        if self._stopping:
+            return
+        try:
+            action()
+            self._reach.worked()
+        except (StoreClosed, StoreForked):
+            self._stopping = True
+        except StoreError as error:
+            # The next round will do it.
+            self._reach.failed(error)
+            self._worker.trouble(error)
+        except Exception as error:
+            logger.exception("maintenance failed in a way that it should not; it goes on")
+            self._worker.trouble(error)
+
+    # --- the rounds ---
+
+    def _rescue(self) -> None:
+        """Settle what dead workers held, and what is held under ids that no worker has."""
+        with self._lock:
+            dead, self._dead = list(self._dead.items()), {}
+        if dead:
+            logger.warning("workers found dead: %s", ", ".join(worker for worker, _ in dead))
+        try:
+            settled = self._channel.write(rescue, dead, self._crashed)
+            while settled and not self._stopping:
+                self._worker.rescued(settled)
+                settled = self._channel.write(rescue, [], self._crashed)
+        except StoreError:
+            with self._lock:
+                self._dead = {**dict(dead), **self._dead}
+            raise
+        for worker, _ in dead:
+            self._store.forget(worker)
+
+    def _crashed(self, job: Claimed, worker: str) -> Settlement:
+        """What becomes of a job whose worker died."""
+        return self._settle(job, Crashed(worker))
+
+    def _give_back_lost(self) -> None:
+        """Give back leases under this worker's id that it knows nothing of: the answer to their claim was lost."""
+        life = self._worker.life
+        for lease in self._channel.read(held, life.id):
+            # Known from before a claim is sent until after its last settlement is committed.
+            if lease not in life.leases:
+                count = self._channel.write(give_back_lease, life.id, lease, self._unstarted)
+                if count:
+                    logger.warning("gave back %d jobs of a claim whose answer was lost", count)
+
+    def _unstarted(self, job: Claimed) -> Settlement:
+        return self._settle(job, Interrupted(started=False))
+
+    def _clean(self) -> None:
+        mark = 0
+        while not self._stopping:
+            count, mark = self._channel.write(clean, STEP, mark)
+            if count < STEP:
+                break
+        self._channel.write(clean_requests, self._store.now() - DAY)
+
+    def _give_up_unknown(self) -> None:
+        settled = self._channel.write(give_up_unknown, self._store.now(), self._grace, self._unknown)
+        for settlement in settled:
+            logger.error(
+                "job %s failed: no worker of queue %s has known its task %s for long enough",
+                settlement.job.job_id, settlement.job.queue, settlement.job.task,
+            )  # fmt: skip
+
+    def _unknown(self, job: Claimed) -> Settlement:
+        return self._settle(job, NotKnown())
+
+    def _settle(self, job: Claimed, outcome: Outcome) -> Settlement:
+        return decide(job, outcome, self._policies.of, self._store.now())
+
+
+class _Round:
+    """Something done from time to time."""
+
+    __slots__ = ("action", "at", "interval")
+
+    def __init__(self, action: Callable[[], None], interval: float, *, later: bool = False) -> None:
+        self.action = action
+        self.interval = interval
+        # Workers that start together don't do it together.
+        self.at = monotonic() + interval * random.random() if later else 0.0
+
+    def next(self) -> None:
+        self.at = monotonic() + self.interval * random.uniform(0.8, 1.2)

@@ -1,0 +1,148 @@
+"""Where the store's tests run: one class for each store, so that a further one is one class more.
+
+A backend can be sent to another process, which opens the same database with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from holdfast.store.base import Store
+from holdfast.store.open import open_store
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a database holds at one moment: the ids in each place, told without any of the store's own code."""
+
+    jobs: list[str]
+    pending: list[str]
+    blocked: list[str]
+    finished: list[str]
+    leases: dict[str, tuple[list[str], list[str]]]
+    """By lease: the ids that it names, and those that it has released."""
+    kept: dict[str, list[str]]
+    """Ids in the tables that only say more of a job, by table."""
+
+
+class Backend(Protocol):
+    """One database, as tests need it."""
+
+    dialect: ClassVar[str]
+
+    def open(self) -> Store:
+        """Another store on it, as another process would have."""
+        ...
+
+    def tables(self) -> Tables: ...
+
+    def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement past the store. `{}` before a table's name stands for the prefix, `?` for a value."""
+        ...
+
+
+KEPT = ("job_errors", "job_progress")
+PLACES = ("jobs", "pending", "blocked", "finished")
+
+
+@dataclass(frozen=True)
+class SqliteBackend:
+    path: str
+    options: str = ""
+    dialect: ClassVar[str] = "sqlite"
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.path}{self.options}"
+
+    def open(self) -> Store:
+        return open_store(self.url)
+
+    def tables(self) -> Tables:
+        with closing(sqlite3.connect(self.path, timeout=30.0, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+            def ids(table: str) -> list[str]:
+                if f"holdfast_{table}" not in known:
+                    return []
+                return [row[0] for row in connection.execute(f"SELECT id FROM holdfast_{table}")]
+
+            rows = connection.execute("SELECT id, jobs, released FROM holdfast_leases").fetchall()
+            leases = {id: ([job[0] for job in json.loads(jobs)], json.loads(gone)) for id, jobs, gone in rows}
+            return _tables(ids, leases)
+
+    def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path, timeout=30.0, isolation_level=None)) as connection:
+            return connection.execute(sql.replace("{}", "holdfast_"), values).fetchall()  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class PostgresBackend:
+    url: str
+    schema: str = "holdfast"
+    dialect: ClassVar[str] = "postgres"
+
+    def open(self) -> Store:
+        return open_store(self.url, schema=self.schema)  # type: ignore[call-arg]
+
+    def tables(self) -> Tables:
+        import psycopg
+
+        with psycopg.connect(self.url) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [self.schema])
+            known = {name for (name,) in found}
+
+            def ids(table: str) -> list[str]:
+                if table not in known:
+                    return []
+                rows = connection.execute(f"SELECT id FROM {self.schema}.{table}")  # type: ignore[arg-type]
+                return [str(row[0]) for row in rows]
+
+            rows = connection.execute(f"SELECT id, ids, released FROM {self.schema}.leases")  # type: ignore[arg-type]
+            leases = {str(id): (_texts(named), _texts(gone)) for id, named, gone in rows}
+            return _tables(ids, leases)
+
+    def empty(self) -> None:
+        """Delete every row but the schema's versions."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'schema_version'", [self.schema]
+            ).fetchall()
+            delete = "; ".join(f"DELETE FROM {self.schema}.{table}" for (table,) in rows)
+            connection.execute("SET lock_timeout = '10s'; " + delete)  # type: ignore[arg-type]
+
+    def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        import psycopg
+
+        text = sql.replace("{}", f"{self.schema}.").replace("?", "%s")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(text, values)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+
+def prepare_postgres(url: str) -> None:
+    """Bring an empty database to this version's schema; the tests copy it."""
+    store = PostgresBackend(url).open()
+    store.migrate()
+    store.close()
+
+
+def _tables(ids: Any, leases: dict[str, tuple[list[str], list[str]]]) -> Tables:
+    places = {place: ids(place) for place in PLACES}
+    return Tables(**places, leases=leases, kept={table: ids(table) for table in KEPT})
+
+
+def _texts(values: Iterable[object] | None) -> list[str]:
+    return [str(value) for value in values or ()]
+
+
+Rows = Sequence[tuple[Any, ...]]

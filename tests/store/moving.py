@@ -1,0 +1,177 @@
+"""Two databases and a move between them: what the tests of moving share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from holdfast.core.outcomes import Cancel, Fail, Raised, Snooze, Succeeded
+from holdfast.store.base import Store
+from holdfast.store.move.mover import Moved, Watcher, move, undo
+from holdfast.store.move.place import open_source, open_target
+from holdfast.store.records import QueueRow
+from holdfast.store.verbs import progress, queues, workers
+from tests.conformance.backends import Backend, PostgresBackend, SqliteBackend
+from tests.conformance.scene import HOUR, Scene
+from tests.servers.shared import Servers, versions
+
+FAR = 253_402_300_799_999_999
+"""The last microsecond of year 9999: floating point would lose it."""
+ODD = 'ünïcode "quoted" \\back\\slash \t tab \n line {brace} 😀'
+NEWEST = versions()[0] if versions() else "none"
+DIRECTIONS = ("sqlite-postgres", "postgres-sqlite", "sqlite-sqlite", "postgres-schema")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One database."""
+
+    url: str
+    schema: str = "holdfast"
+
+    @property
+    def backend(self) -> Backend:
+        if self.url.startswith("sqlite"):
+            return SqliteBackend(self.url.removeprefix("sqlite:///"))
+        return PostgresBackend(self.url, self.schema)
+
+    @contextmanager
+    def scene(self) -> Iterator[Scene]:
+        store = self.backend.open()
+        store.migrate()
+        try:
+            yield Scene(store, self.backend)
+        finally:
+            store.close()
+
+    def rows(self, table: str) -> list[tuple[Any, ...]]:
+        """A whole table in the same form for both kinds, told without any statement of the move's own."""
+        if self.url.startswith("sqlite"):
+            found = self.backend.execute(f"SELECT * FROM {{}}{table}")
+            return sorted(found, key=repr)
+        columns = [
+            row[0:2]
+            for row in self.backend.execute(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = ? "
+                "AND table_name = ? ORDER BY ordinal_position", self.schema, table
+            )
+        ]  # fmt: skip
+        plain = {"timestamp with time zone": "(extract(epoch FROM {}) * 1000000)::bigint", "uuid": "{}::text"}
+        plain["json"] = "{}::text"
+        wanted = ", ".join(plain.get(kind, "{}").format(name) for name, kind in columns)
+        rows = self.backend.execute(f"SELECT {wanted} FROM {{}}{table}".replace("{}" + table, f"{self.schema}.{table}"))
+        return sorted(rows, key=repr)
+
+    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
+        return {table: self.rows(table) for table in TABLES}
+
+    def order(self) -> list[str]:
+        """The waiting jobs in the order in which they would be claimed."""
+        by_text = "" if self.url.startswith("sqlite") else 'COLLATE "C"'
+        found = self.backend.execute(
+            f"SELECT id FROM {{}}pending ORDER BY queue {by_text}, lane DESC, run_at, id"
+        )
+        return [str(row[0]) for row in found]
+
+
+TABLES = ("jobs", "pending", "finished", "job_errors", "job_progress", "queues", "unknown_tasks")
+
+
+class Stop(Watcher):
+    """Ends a move in the middle, as a lost terminal would."""
+
+    class Ended(Exception):
+        pass
+
+    def __init__(self, what: str = "Copying", done: int = 1) -> None:
+        self.what = what
+        self.done = done
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        if what == self.what and done >= self.done:
+            raise self.Ended
+
+
+class Road:
+    """A way from one database to another."""
+
+    def __init__(self, source: Side, target: Side) -> None:
+        self.source = source
+        self.target = target
+
+    def move(self, watcher: Watcher | None = None, lease: float = 1.0) -> Moved:
+        with self._stores() as (source, target):
+            return move(source, target, watcher, lease=lease)
+
+    def undo(self) -> int:
+        with self._stores() as (source, target):
+            return undo(source, target)
+
+    def half_way(self) -> None:
+        """Leave a move where some jobs are copied."""
+        try:
+            self.move(Stop())
+        except Stop.Ended:
+            return
+        raise AssertionError("the move ended before it could be stopped")
+
+    @contextmanager
+    def _stores(self) -> Iterator[tuple[Any, Any]]:
+        source = open_source(self.source.url, self.source.schema)
+        target = open_target(self.target.url, self.target.schema)
+        try:
+            yield source, target
+        finally:
+            source.store.close()
+            target.store.close()
+
+
+@contextmanager
+def road(direction: str, folder: Path, servers: Servers, version: str = NEWEST) -> Iterator[Road]:
+    """Fresh databases for one direction."""
+    source, target = direction.split("-")
+    own = servers.databases(version).fresh() if "postgres" in direction else nullcontext()
+    with own as database:
+
+        def side(kind: str, name: str) -> Side:
+            if kind == "sqlite":
+                return Side(f"sqlite:///{folder / name}.db")
+            assert database is not None
+            return Side(database.url, "elsewhere" if kind == "schema" else "holdfast")
+
+        yield Road(side(source, "from"), side(target, "to"))
+
+
+def furnish(scene: Scene, jobs: int = 60) -> None:
+    """Jobs in every place where they can rest, with all that can be kept of them."""
+    store = scene.store
+    worker = scene.worker()
+    for n in range(0, jobs, 12):
+        args = json.dumps({"text": ODD, "n": n}, ensure_ascii=bool(n % 2))
+        scene.enqueue(4, args=args, priority=n % 3, meta={"n": n, "odd": ODD} if n % 2 else {})
+        scene.enqueue(2, run_at=store.now() + HOUR, queue="später")
+        claimed = scene.run(6, worker=worker, queue="run", args=args)
+        store.write(progress.progress, claimed[0].lease, worker, claimed[0].job_id, claimed[0].run, 40, ODD)
+        for job in claimed:
+            job.started_at = store.now()
+        outcomes = [Succeeded(args), Raised(ValueError(ODD)), Fail(ODD), Cancel(), Snooze(timedelta(hours=1))]
+        flush = [scene.decide(job, outcome) for job, outcome in zip(claimed, [*outcomes, Succeeded()], strict=True)]
+        assert scene.settle(worker, flush, [claimed[0].lease]) == []
+    store.write(workers.unregister, worker)
+    store.write(queues.declare_queues, [QueueRow("später", '{"x": 1.50}'), QueueRow("run")])
+    _plant(scene, store)
+
+
+def _plant(scene: Scene, store: Store) -> None:
+    """What is rare: a time at the end of the world, a task that nobody knows."""
+    last = scene.enqueue_one(queue="far", run_at=FAR - 1)
+    text = store.dialect == "sqlite"
+    far = FAR if text else "9999-12-31 23:59:59.999999+00"
+    since = 1_700_000_000_000_001 if text else "2023-11-14 22:13:20.000001+00"
+    scene.backend.execute("UPDATE {}pending SET run_at = ? WHERE id = ?", far, last)
+    scene.backend.execute("INSERT INTO {}unknown_tasks VALUES ('q', 'gone', ?)", since)

@@ -1,0 +1,479 @@
+"""Moving all jobs from one database to another, on real servers and files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.errors import JobExists, MoveRefused, StoreError, StoreMoved
+from holdfast.core.job import NewJob
+from holdfast.core.outcomes import Retry
+from holdfast.core.states import JobState
+from holdfast.store.move import pages
+from holdfast.store.move.mover import Watcher
+from holdfast.store.move.place import open_source
+from holdfast.store.move.tables import CLOSED, LEFT, OF_JOBS, WHOLE
+from holdfast.store.text import load
+from holdfast.store.verbs import jobs, retention, workers
+from holdfast.store.verbs.insert import insert
+from tests.conformance import invariant
+from tests.conformance.scene import QUEUE, Scene, new_ids
+from tests.servers.shared import Servers, versions
+from tests.store.moving import DIRECTIONS, NEWEST, Road, Side, Stop, furnish, road
+
+pytestmark = pytest.mark.skipif(not versions(), reason="no PostgreSQL here")
+
+WAYS = [*((direction, NEWEST) for direction in DIRECTIONS)]
+WAYS += [(direction, version) for version in versions()[1:] for direction in DIRECTIONS[:2]]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}{way[1]}")
+def way(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Iterator[Road]:
+    """Every direction, and the main ones with each version of the server."""
+    with road(request.param[0], tmp_path, servers, request.param[1]) as found:
+        yield found
+
+
+@pytest.fixture(params=DIRECTIONS[:2])
+def main_way(request: pytest.FixtureRequest, tmp_path: Path, servers: Servers) -> Iterator[Road]:
+    with road(request.param, tmp_path, servers) as found:
+        yield found
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages.sizes, "__defaults__", (7,))
+
+
+# --- all arrives ---
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_everything_arrives_as_it_was(way: Road) -> None:
+    with way.source.scene() as scene:
+        furnish(scene)
+        before, order = way.source.everything(), way.source.order()
+    moved = way.move()
+    assert way.target.everything() == before
+    assert way.target.order() == order
+    assert way.source.everything() == before, "the source is left as it was"
+    assert (moved.jobs, moved.copied, moved.stray) == (len(before["jobs"]), len(before["jobs"]), {})
+    assert {t.table: t.rows for t in moved.tables} == {table: len(rows) for table, rows in before.items()}
+    assert all(t.source == t.target for t in moved.tables)
+    assert len({t.source for t in moved.tables if t.rows}) == len([t for t in moved.tables if t.rows])
+    invariant.check(way.target.backend, quiet=True)
+
+
+def test_there_and_back_is_the_same(tmp_path: Path, servers: Servers) -> None:
+    with road("sqlite-postgres", tmp_path, servers) as there:
+        with there.source.scene() as scene:
+            furnish(scene)
+            before = there.source.everything()
+        checksums = [t.source for t in there.move().tables]
+        back = Road(there.target, Side(f"sqlite:///{tmp_path}/back.db"))
+        assert [t.target for t in back.move().tables] == checksums
+        assert back.target.everything() == before
+
+
+def test_moved_jobs_go_on_where_they_were(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        worker = scene.worker()
+        (job,) = scene.run(worker=worker)
+        scene.settle(worker, [scene.decide(job, Retry(cause=OSError("first")))], [job.lease])
+        waiting = scene.enqueue(5)
+        scene.store.write(workers.unregister, worker)
+    main_way.move()
+    with main_way.target.scene() as scene:
+        worker = scene.worker()
+        claimed = scene.claim(worker)
+        assert [c.job_id for c in claimed] == waiting, "in the order in which they were enqueued"
+        assert (scene.get(job.job_id).run, scene.get(job.job_id).attempt) == (1, 1)
+        assert [error.message for error in scene.errors(job.job_id)] == ["first"]
+        scene.finish(worker, claimed)
+        scene.check(quiet=True)
+
+
+def test_an_empty_database_is_moved(main_way: Road) -> None:
+    with main_way.source.scene():
+        pass
+    assert main_way.move().jobs == 0
+    with main_way.source.scene() as scene, pytest.raises(StoreMoved):
+        scene.enqueue()
+
+
+def test_the_target_keeps_what_it_had(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        furnish(scene)
+    with main_way.target.scene() as scene:
+        furnish(scene)
+        had = main_way.target.rows("jobs")
+    moved = main_way.move()
+    assert set(main_way.target.rows("jobs")) == {*had, *main_way.source.rows("jobs")}
+    assert all(t.source == t.target for t in moved.tables)
+
+
+def test_pages_fit_into_memory() -> None:
+    assert list(pages.cut([("a", 5), ("b", 5), ("c", 11), ("d", 1)], most=10)) == [["a", "b"], ["c"], ["d"]]
+    assert list(pages.cut([])) == []
+
+
+def test_large_jobs_arrive(main_way: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    lots: list[int] = []
+    whole = pages.read_page
+    monkeypatch.setattr(pages, "read_page", lambda ids: lots.append(len(ids)) or whole(ids))
+    text = "x" * 1_000_000
+    with main_way.source.scene() as scene:
+        scene.enqueue(20, args=f'{{"text": "{text}"}}')
+    assert main_way.move().copied == 20
+    assert max(lots) <= 8
+
+
+# --- what holds it back ---
+
+
+def test_a_living_worker_of_the_source_holds_it_back(main_way: Road) -> None:
+    _with_living_worker(main_way, main_way.source)
+
+
+def test_a_living_worker_of_the_target_holds_it_back(main_way: Road) -> None:
+    _with_living_worker(main_way, main_way.target)
+
+
+def _with_living_worker(way: Road, side: Side) -> None:
+    with way.source.scene() as scene:
+        scene.enqueue(3)
+    with side.scene() as scene:
+        worker = scene.worker()
+        stop = threading.Event()
+        beating = threading.Thread(target=_beat, args=(scene, worker, stop))
+        beating.start()
+        try:
+            with pytest.raises(MoveRefused, match=f"worker {worker} .*is alive"):
+                way.move(lease=20)
+        finally:
+            stop.set()
+            beating.join()
+    with way.source.scene() as scene:
+        scene.enqueue(), "nothing was closed"
+    assert way.move().jobs == 4, "now it is dead"
+
+
+def _beat(scene: Scene, worker: str, stop: threading.Event) -> None:
+    while not stop.wait(0.05):
+        scene.store.write(workers.beat, worker, [], None)
+
+
+def test_a_proven_death_needs_no_wait(tmp_path: Path) -> None:
+    way = Road(Side(f"sqlite:///{tmp_path}/a.db"), Side(f"sqlite:///{tmp_path}/b.db"))
+    with way.source.scene() as scene:
+        worker = scene.worker()
+        (tmp_path / f"a.db-worker-{worker}").touch()
+    way.move(lease=1000)
+    assert not (tmp_path / f"a.db-worker-{worker}").exists()
+
+
+def test_what_dead_workers_held_is_given_back_uncharged(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        worker = scene.worker()
+        done, *held = scene.run(4, worker=worker)
+        scene.settle(worker, [scene.decide(done, Retry())])
+        scene.enqueue(2)
+    moved = main_way.move()
+    assert moved.given_back == 3
+    with main_way.target.scene() as scene:
+        for job in held:
+            record = scene.get(job.job_id)
+            assert (record.state, record.attempt, record.crashes, record.run) == (JobState.PENDING, 0, 0, 1)
+            assert scene.errors(job.job_id) == []
+        scene.check(quiet=True)
+
+
+def test_both_sides_the_same(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        furnish(scene)
+    with pytest.raises(MoveRefused, match="are the same database"):
+        Road(main_way.source, main_way.source).move()
+    with main_way.source.scene() as scene:
+        worker = scene.worker()
+        assert scene.claim(worker), "it is open again"
+
+
+def test_the_same_file_by_another_name(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    way = Road(Side(f"sqlite:///{tmp_path}/a.db"), Side(f"sqlite:///{tmp_path}/link/a.db"))
+    with way.source.scene() as scene:
+        scene.enqueue(2)
+    with pytest.raises(MoveRefused, match="are the same database"):
+        way.move()
+
+
+def test_a_target_that_has_the_same_job(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        twice = scene.enqueue(3)[1]
+    with main_way.target.scene() as scene:
+        scene.store.write(insert, [NewJob(job_id=twice, task="t", queue="q", args="{}")])
+    with pytest.raises(MoveRefused, match=f"has job {twice} already"):
+        main_way.move()
+    for side in (main_way.source, main_way.target):
+        with side.scene() as scene:
+            scene.enqueue(), "open as before"
+            scene.worker()
+
+
+def test_no_source_is_made_by_a_slip(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no database"):
+        open_source(f"sqlite:///{tmp_path}/nothing.db", "holdfast")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_the_target_cannot_keep_is_named(tmp_path: Path, servers: Servers) -> None:
+    with road("sqlite-postgres", tmp_path, servers) as way:
+        with way.source.scene() as scene:
+            bad = scene.enqueue(50)[31]
+            scene.backend.execute("UPDATE {}jobs SET task = 'nul' || char(0) || '!' WHERE id = ?", bad)
+        with pytest.raises(MoveRefused, match=f"job {bad} can't be kept"):
+            way.move()
+        assert way.undo() == 50
+        with way.source.scene() as scene:
+            assert scene.store.write(jobs.delete, bad)
+        assert way.move().jobs == 49
+
+
+# --- closed and held ---
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_closed_source_and_a_held_target(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        waiting, ended = scene.enqueue(20)[0], scene.enqueue_one()
+        scene.store.write(jobs.cancel, ended, scene.store.now(), scene.store.now() - 1)
+    main_way.half_way()
+    for side in (main_way.source, main_way.target):
+        with side.scene() as scene:
+            _refuses_workers_and_changes(scene, waiting, ended)
+    with main_way.source.scene() as scene, pytest.raises(StoreMoved, match="have been moved"):
+        scene.enqueue()
+    with main_way.target.scene() as scene:
+        fresh = scene.enqueue(3)
+    moved = main_way.move()
+    assert moved.jobs == 21
+    assert 0 < moved.copied < 21, "it went on where it was"
+    with main_way.source.scene() as scene:
+        _refuses_workers_and_changes(scene, waiting, ended)
+    with main_way.target.scene() as scene:
+        assert scene.store.write(jobs.cancel, waiting, scene.store.now(), None)
+        assert scene.store.write(retention.clean)[0] == 1
+        worker = scene.worker()
+        assert {*fresh} < {job.job_id for job in scene.claim(worker)}
+
+
+def _refuses_workers_and_changes(scene: Scene, waiting: str, ended: str) -> None:
+    now = scene.store.now()
+    before = scene.backend.tables()
+    with pytest.raises(StoreMoved, match="move"):
+        scene.worker()
+    with pytest.raises(StoreMoved, match="move"):
+        scene.store.write(jobs.cancel, waiting, now, None)
+    with pytest.raises(StoreMoved, match="move"):
+        scene.store.write(jobs.delete, waiting)
+    with pytest.raises(StoreMoved, match="move"):
+        scene.store.write(jobs.retry, ended)
+    with pytest.raises(StoreMoved, match="move"):
+        scene.store.write(retention.clean)
+    with pytest.raises(StoreMoved, match="move"):
+        scene.claim(new_ids().next(), (QUEUE, 0))
+    assert scene.backend.tables() == before
+
+
+def test_a_second_time_changes_nothing(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        furnish(scene)
+    first = main_way.move()
+    with main_way.target.scene() as scene:
+        worker = scene.worker()
+        scene.finish(worker, scene.claim(worker))
+        after = main_way.target.everything()
+    again = main_way.move()
+    assert (again.id, again.copied, again.tables) == (first.id, 0, [])
+    assert main_way.target.everything() == after, "no job comes back to life"
+    elsewhere = Road(main_way.source, Side(main_way.source.url.replace("from.db", "third.db"), "third"))
+    with pytest.raises(MoveRefused, match="were moved to .*, not to"):
+        elsewhere.move()
+    with pytest.raises(MoveRefused, match="is under way"):
+        main_way.undo()
+
+
+def test_a_source_that_was_left_is_no_target(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        scene.enqueue(3)
+    main_way.move()
+    back = Road(main_way.target, main_way.source)
+    with pytest.raises(MoveRefused, match="were themselves moved"):
+        back.move()
+    with main_way.target.scene() as scene:
+        scene.enqueue(), "still open"
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_another_target_in_the_middle(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        furnish(scene)
+    main_way.half_way()
+    elsewhere = Road(main_way.source, Side(main_way.source.url.replace("from.db", "third.db"), "third"))
+    with pytest.raises(MoveRefused, match="are on their way to"):
+        elsewhere.move()
+    third = Road(elsewhere.target, main_way.target)
+    with pytest.raises(MoveRefused, match="has not ended"):
+        third.move()
+    with pytest.raises(MoveRefused, match="has not ended"):
+        Road(main_way.target, elsewhere.target).move()
+    assert main_way.move().copied > 0
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_undone_in_the_middle(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        furnish(scene)
+        before = main_way.source.everything()
+    main_way.half_way()
+    with main_way.target.scene() as scene:
+        fresh = scene.enqueue(3)
+    assert main_way.undo() == len(before["jobs"])
+    assert main_way.source.everything() == before
+    tables = main_way.target.backend.tables()
+    assert (sorted(tables.jobs), sorted(tables.pending), tables.finished) == (fresh, fresh, [])
+    assert not any(tables.kept.values())
+    for side in (main_way.source, main_way.target):
+        with side.scene() as scene:
+            scene.enqueue()
+            assert scene.claim(scene.worker())
+    with pytest.raises(MoveRefused, match="is under way"):
+        main_way.undo()
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_difference_is_found(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        furnish(scene)
+        before = main_way.source.everything()
+
+    class Meddler(Watcher):
+        changed = ""
+
+        def progress(self, what: str, done: int, total: int) -> None:
+            if what == "Comparing" and not self.changed:
+                backend = main_way.target.backend
+                ((job, _),) = backend.execute("SELECT max(id), 1 FROM (SELECT id FROM {}pending) AS p") if (
+                    backend.dialect == "sqlite"
+                ) else backend.execute("SELECT max(id::text), 1 FROM {}pending")
+                backend.execute("UPDATE {}pending SET attempt = 7 WHERE id = ?", job)
+                self.changed = job
+
+    meddler = Meddler()
+    with pytest.raises(MoveRefused, match="differ in pending of ") as refused:
+        main_way.move(meddler)
+    assert meddler.changed in str(refused.value)
+    with pytest.raises(MoveRefused, match="differ"):
+        main_way.move()
+    with main_way.target.scene() as scene, pytest.raises(StoreMoved):
+        scene.worker()
+    main_way.undo()
+    assert main_way.source.everything() == before
+    assert all(t.source == t.target for t in main_way.move().tables)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_nothing_enqueued_meanwhile_is_lost(main_way: Road) -> None:
+    """An application enqueues into the source until it is refused: what was acknowledged is in the target."""
+    acknowledged: list[str] = []
+    refused: list[StoreError] = []
+    with main_way.source.scene() as scene:
+        acknowledged += scene.enqueue(100)
+
+        def enqueue() -> None:
+            with suppress(StoreMoved):
+                while not refused:
+                    acknowledged.extend(scene.enqueue(3))
+                return
+            refused.append(StoreMoved("seen"))
+
+        application = threading.Thread(target=enqueue)
+        application.start()
+        moved = main_way.move()
+        application.join(timeout=20)
+        assert refused
+    tables = main_way.target.backend.tables()
+    assert sorted(acknowledged) == sorted(tables.jobs) == sorted(tables.pending)
+    assert moved.jobs == len(acknowledged) > 100
+
+
+def test_strays_are_told_and_left(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        scene.enqueue(3)
+        stray = new_ids().next()
+        at = "0" if scene.store.dialect == "sqlite" else "now()"
+        scene.backend.execute(f"INSERT INTO {{}}job_progress VALUES (?, 1, 5, NULL, {at})", stray)
+    moved = main_way.move()
+    assert moved.stray == {"job_progress": 1}
+    assert main_way.target.rows("job_progress") == []
+
+
+# --- nothing is forgotten ---
+
+
+def test_every_table_is_moved_or_left_on_purpose(way: Road) -> None:
+    with way.target.scene() as scene:
+        backend = scene.backend
+        if backend.dialect == "sqlite":
+            rows = backend.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'holdfast!_%' ESCAPE '!'")
+            names = {row[0].removeprefix("holdfast_") for row in rows}
+        else:
+            rows = backend.execute("SELECT tablename FROM pg_tables WHERE schemaname = ?", way.target.schema)
+            names = {row[0] for row in rows}
+        moved = {table.name: table for table in (*OF_JOBS, *WHOLE)}
+        left = LEFT - {"audience"} if backend.dialect == "sqlite" else LEFT
+        assert names == {*moved, *left}
+        for name, table in moved.items():
+            known = _columns(way.target, name)
+            assert set(table.columns) == known, name
+    assert {*CLOSED} <= names
+
+
+def _columns(side: Side, table: str) -> set[str]:
+    if side.backend.dialect == "sqlite":
+        return {row[1] for row in side.backend.execute(f"PRAGMA table_info(holdfast_{table})")}
+    rows = side.backend.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?",
+        side.schema, table,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+def test_both_dialects_have_the_same_statements() -> None:
+    root = Path(load.__wrapped__.__globals__["__file__"]).parent / "sql"
+    found = {d: {str(p.relative_to(root / d)) for p in (root / d / "move").rglob("*.sql")} for d in ("sqlite", "postgres")}
+    assert found["sqlite"] == found["postgres"]
+    for path in found["sqlite"]:
+        one, other = (load(dialect, path.removesuffix(".sql")) for dialect in ("sqlite", "postgres"))
+        if one.sql and other.sql:
+            assert {*one.parameters} == {*other.parameters}, path
+
+
+def test_ids_clash_nowhere_else(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        kept = scene.enqueue(2)
+    main_way.move()
+    with main_way.target.scene() as scene, pytest.raises(JobExists):
+        scene.store.write(insert, [NewJob(job_id=kept[0], task="t", queue="q", args="{}")])
+
+
+def test_stopping_while_comparing(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        furnish(scene)
+    with pytest.raises(Stop.Ended):
+        main_way.move(Stop("Comparing"))
+    assert main_way.move().copied == 0
