@@ -29,7 +29,6 @@ async def nap(to: str, n: int) -> None:
 
 
 if __name__ == "__main__":
-    _ = app.store if hasattr(app, "store") else None
     began = time.perf_counter()
     app.run_worker(burst=True)
     print(time.perf_counter() - began)

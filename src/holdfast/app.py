@@ -95,7 +95,7 @@ class Holdfast(DeclaresTasks):
         cleanup_interval: how often workers remove what need not be kept.
         notify: False for poll-only mode, on PostgreSQL.
         logger: above those of the queues; default: `holdfast`.
-        payload_limit: bytes of JSON that arguments, results and metadata may have, each.
+        payload_limit: bytes of JSON that the arguments of a job, and its result, may have.
 
     Raises:
         InvalidUrl: there is no address in what was given.
@@ -109,11 +109,11 @@ class Holdfast(DeclaresTasks):
         schema: str = "holdfast",
         middleware: Iterable[Middleware] = (),
         lifespan: Lifespan | None = None,
-        retry: RetryPolicy | UnsetType = UNSET,
-        retry_on: ErrorTypes | UnsetType = UNSET,
-        fail_on: ErrorTypes | UnsetType = UNSET,
+        retry: RetryPolicy | None = None,
+        retry_on: ErrorTypes | None = None,
+        fail_on: ErrorTypes | None = None,
         max_attempts: int | None | UnsetType = UNSET,
-        max_crashes: int | UnsetType = UNSET,
+        max_crashes: int | None = None,
         default_timeout: timedelta | float | None | UnsetType = UNSET,
         lease: timedelta | float = timedelta(seconds=30),
         cleanup_interval: timedelta | float = timedelta(minutes=1),

@@ -104,7 +104,7 @@ class Road:
         self.source = source
         self.target = target
 
-    def move(self, watcher: Watcher | None = None, lease: float = 1.0) -> Moved:
+    def move(self, watcher: Watcher | None = None, lease: float = 0.3) -> Moved:
         with self._stores() as (source, target):
             return move(source, target, watcher, lease=lease)
 

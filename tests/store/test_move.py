@@ -249,7 +249,7 @@ def test_a_job_that_the_target_cannot_keep_is_named(tmp_path: Path, servers: Ser
 @pytest.mark.usefixtures("small_pages")
 def test_a_closed_source_and_a_held_target(main_way: Road) -> None:
     with main_way.source.scene() as scene:
-        waiting, ended = scene.enqueue(20)[0], scene.enqueue_one()
+        ended, waiting, *_ = scene.enqueue(21)
         scene.store.write(jobs.cancel, ended, scene.store.now(), scene.store.now() - 1)
     main_way.half_way()
     for side in (main_way.source, main_way.target):

@@ -18,6 +18,11 @@ from tests.transactions import django_way, ways
 from tests.transactions.ways import Holder, Way
 
 WAYS: dict[str, Way] = {**ways.BLOCKING, **ways.ASYNC, **django_way.WAYS}
+DRIVERS = [
+    "sqlite3", "aiosqlite", "psycopg", "psycopg2", "psycopg-async", "asyncpg", "django-sqlite", "django-postgres",
+    "sqlalchemy-session-pysqlite", "sqlalchemy-session-psycopg", "sqlalchemy-async-session-asyncpg",
+]  # fmt: skip
+"""One way for each driver and wrapper, for tests that take their time."""
 POSTGRES = "18"
 """The drivers are what differs here, so one server will do."""
 

@@ -44,9 +44,8 @@ class DjangoHolder:
     """Each in a thread of its own: Django refuses to work in one that runs an event loop."""
 
     def __init__(self, alias: str, *, atomic: bool) -> None:
-        from django.utils.connection import ConnectionProxy
-
         from django.db import connections
+        from django.utils.connection import ConnectionProxy
 
         self._thread = ThreadPoolExecutor(1)
         self._alias = alias
@@ -111,7 +110,13 @@ class Django:
 
         alias = f"test{len(connections.databases)}"
         defaults = connections.databases["default"]
-        connections.databases[alias] = {**defaults, "USER": "", "PASSWORD": "", "OPTIONS": {}, **settings_of(url)}
+        connections.databases[alias] = {
+            **defaults,
+            "USER": "",
+            "PASSWORD": "",
+            "OPTIONS": {},
+            **settings_of(url),
+        }
         holder = DjangoHolder(alias, atomic=not autocommit)
         yield holder
         await holder.close()

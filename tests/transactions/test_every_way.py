@@ -109,7 +109,7 @@ async def test_an_error_of_the_first_statement_leaves_nothing_open(bench: Bench)
 
 async def test_texts_arrive_as_they_were(bench: Bench) -> None:
     texts = [
-        "it's 100% \"quoted\" \\ back\\slashed",
+        'it\'s 100% "quoted" \\ back\\slashed',
         "$1 :name ?1 %s %(name)s {braces} {{}} [brackets]",
         "line\nline\ttab\r\n",
         "ünïcödé 漢字 😀 \u2028",
@@ -117,7 +117,12 @@ async def test_texts_arrive_as_they_were(bench: Bench) -> None:
         "x" * 100_000,
     ]
     made = [
-        job.replace(args=json.dumps({"text": text}), meta={"text": text}, queue=f"q {n}'\"\\", run_at=HOUR if n else None)
+        job.replace(
+            args=json.dumps({"text": text}),
+            meta={"text": text},
+            queue=f"q {n}'\"\\",
+            run_at=HOUR + n,
+        )
         for n, (job, text) in enumerate(zip(bench.scene.new(len(texts)), texts, strict=True))
     ]
     async with bench.open() as holder:
@@ -153,7 +158,10 @@ async def test_every_verb_takes_a_transaction(bench: Bench) -> None:
             now = scene.store.now()
             assert await holder.run(bench.store, jobs.cancel, waiting, now, None) is CancelAnswer.CANCELLED
             assert await holder.run(bench.store, jobs.cancel, failed.job_id, now, None) is CancelAnswer.ENDED
-            assert await holder.run(bench.store, jobs.cancel, running.job_id, now, None) is CancelAnswer.REQUESTED
+            assert (
+                await holder.run(bench.store, jobs.cancel, running.job_id, now, None)
+                is CancelAnswer.REQUESTED
+            )
             assert await holder.run(bench.store, jobs.retry, failed.job_id) is True
             assert await holder.run(bench.store, jobs.delete, deleted.job_id) is True
             assert await holder.run(bench.store, jobs.delete, deleted.job_id) is False

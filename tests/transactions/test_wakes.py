@@ -7,13 +7,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from holdfast.store.base import Store
 from holdfast.store.statement import Wake
 from holdfast.store.verbs.audience import listen
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.jobs import cancel
 from tests.conformance.scene import HOUR, QUEUE
-from tests.transactions.conftest import Bench
+from tests.transactions.conftest import DRIVERS, Bench
+
+pytestmark = pytest.mark.parametrize("way", DRIVERS, indirect=True)
 
 QUIET = 0.06
 """Seconds in which news would have come."""

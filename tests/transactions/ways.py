@@ -287,7 +287,12 @@ class AsyncSqlalchemy:
     async def open(self, url: str, *, autocommit: bool = False) -> AsyncIterator[Holder]:
         import asyncio
 
-        from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
+        from sqlalchemy.ext.asyncio import (
+            AsyncSession,
+            async_scoped_session,
+            async_sessionmaker,
+            create_async_engine,
+        )
 
         engine = create_async_engine(engine_url(url, self._driver))
         bound = engine.execution_options(isolation_level="AUTOCOMMIT") if autocommit else engine

@@ -24,7 +24,8 @@ Refused = Callable[[Path], list[int]]
 
 def mypy(file: Path) -> list[int]:
     """The lines that mypy refuses."""
-    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", "--no-error-summary", str(file)]
+    options = ("--config-file", "pyproject.toml", "--no-error-summary")
+    command = [sys.executable, "-m", "mypy", *options, str(file)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode in (0, 1), ended.stderr or ended.stdout
     of_file = [line for line in ended.stdout.splitlines() if file.name in line]
@@ -41,7 +42,8 @@ def pyright(file: Path) -> list[int]:
     }
     project = file.parent / "pyrightconfig.json"
     project.write_text(json.dumps(settings))
-    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, "-p", str(project), "--outputjson"]
+    options = ("--pythonpath", sys.executable, "--project", str(project), "--outputjson")
+    command = [sys.executable, "-m", "pyright", *options]
     ended = subprocess.run(command, cwd=file.parent, capture_output=True, text=True, check=False)
     assert ended.returncode in (0, 1), ended.stderr or ended.stdout
     found = json.loads(ended.stdout)["generalDiagnostics"]

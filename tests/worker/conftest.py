@@ -17,6 +17,8 @@ from holdfast.worker.options import WorkerOptions
 from holdfast.worker.worker import Worker
 from tests.conformance import invariant
 from tests.conformance.backends import SqliteBackend
+from tests.worker.program import app_on
+from tests.worker.programs import Programs, programs_on
 
 MakeApp = Callable[..., Holdfast]
 StartWorker = Callable[..., Worker]
@@ -108,3 +110,20 @@ def drain(start_worker: StartWorker) -> Callable[..., Worker]:
         return worker
 
     return run
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Worker programs on a file of their own; afterwards every job must be in its place."""
+    file = tmp_path / "programs.db"
+    with programs_on(file) as found:
+        yield found
+    if file.exists():
+        invariant.check(SqliteBackend(str(file)))
+
+
+@pytest.fixture
+def client_app(programs: Programs) -> Iterator[Holdfast]:
+    """The app of the worker programs, in this process."""
+    with app_on(programs.file) as app:
+        yield app

@@ -34,23 +34,23 @@ class TaskOptions(TypedDict, total=False):
     name: str | None
     """Default: module.function; a function of `__main__` is named by its file."""
     queue: str
-    priority: int
+    priority: int | None
     """-100 … 100, higher first; default: the queue's, else 0."""
     max_attempts: int | None
     """Charged runs in all; None is without limit. Default: the queue's, else the app's, else 20."""
-    retry: RetryPolicy
-    retry_on: ErrorTypes
+    retry: RetryPolicy | None
+    retry_on: ErrorTypes | None
     """Exceptions that are retried; `Retry` is the strict mode: any other exception fails at once."""
-    fail_on: ErrorTypes
+    fail_on: ErrorTypes | None
     """Exceptions that fail at once."""
     timeout: timedelta | float | None
     """Of one run; a timedelta or seconds."""
-    max_crashes: int
+    max_crashes: int | None
     """After that many deaths of its worker a job is quarantined."""
     sensitive: Iterable[str]
     """Parameters that are masked in logs, errors and wherever people look."""
     middleware: Iterable[Middleware]
-    executor: Literal["thread", "process"]
+    executor: Literal["thread", "process"] | None
     """Of a plain function; default: a thread."""
 
 
@@ -63,11 +63,11 @@ def task(
     queue: str = DEFAULT_QUEUE,
     priority: int | None = None,
     max_attempts: int | None | UnsetType = UNSET,
-    retry: RetryPolicy | UnsetType = UNSET,
-    retry_on: ErrorTypes | UnsetType = UNSET,
-    fail_on: ErrorTypes | UnsetType = UNSET,
+    retry: RetryPolicy | None = None,
+    retry_on: ErrorTypes | None = None,
+    fail_on: ErrorTypes | None = None,
     timeout: timedelta | float | None | UnsetType = UNSET,
-    max_crashes: int | UnsetType = UNSET,
+    max_crashes: int | None = None,
     sensitive: Iterable[str] = (),
     middleware: Iterable[Middleware] = (),
     executor: Literal["thread", "process"] | None = None,
@@ -111,21 +111,24 @@ _CLASSES: dict[tuple[bool, bool], type[Task[Any, Any]]] = {
 def policy_level(
     *,
     max_attempts: int | None | UnsetType = UNSET,
-    retry: RetryPolicy | UnsetType = UNSET,
-    retry_on: ErrorTypes | UnsetType = UNSET,
-    fail_on: ErrorTypes | UnsetType = UNSET,
+    retry: RetryPolicy | None = None,
+    retry_on: ErrorTypes | None = None,
+    fail_on: ErrorTypes | None = None,
     timeout: timedelta | float | None | UnsetType = UNSET,
-    max_crashes: int | UnsetType = UNSET,
+    max_crashes: int | None = None,
     timeout_name: str = "timeout",
 ) -> PolicyLevel:
-    """What an app, a queue or a task says of its policy, checked."""
+    """What an app, a queue or a task says of its policy, checked.
+
+    None is "not said", but for `max_attempts` and `timeout`, where it is "without limit".
+    """
     return PolicyLevel(
         max_attempts=UNSET if max_attempts is UNSET else check_max_attempts(max_attempts),
-        retry=UNSET if isinstance(retry, UnsetType) else check_retry(retry),
-        retry_on=UNSET if isinstance(retry_on, UnsetType) else _error_types(retry_on, "retry_on"),
-        fail_on=UNSET if isinstance(fail_on, UnsetType) else _error_types(fail_on, "fail_on"),
+        retry=UNSET if retry is None else check_retry(retry),
+        retry_on=UNSET if retry_on is None else _error_types(retry_on, "retry_on"),
+        fail_on=UNSET if fail_on is None else _error_types(fail_on, "fail_on"),
         timeout=UNSET if isinstance(timeout, UnsetType) else check_timeout(timeout, what=timeout_name),
-        max_crashes=UNSET if isinstance(max_crashes, UnsetType) else _check_crashes(max_crashes),
+        max_crashes=UNSET if max_crashes is None else _check_crashes(max_crashes),
     )
 
 

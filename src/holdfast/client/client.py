@@ -28,7 +28,7 @@ class Client:
     Args:
         open_store: opens the database; called once, at first use.
         registry: what the app declares.
-        payload_limit: bytes of JSON that arguments, results and metadata may have, each.
+        payload_limit: bytes of JSON that the arguments of a job, and its result, may have.
         logger: above those of the queues; None is `holdfast`.
         app: what `ctx.app` shows.
 

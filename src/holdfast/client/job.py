@@ -257,7 +257,7 @@ class Job(Generic[R_co]):
         return self._take(self._client.jobs.look(self._id))
 
     async def arefresh(self) -> Job[R_co]:
-        """The same for async code, as below."""
+        """The same for async code, as with every `a…` below."""
         return self._take(await self._client.jobs.alook(self._id))
 
     def cancel(self, *, force: bool = False, tx: Any = None) -> bool:

@@ -34,11 +34,11 @@ class QueueOptions(TypedDict, total=False):
     """Of its jobs, where task and enqueue say nothing."""
     max_attempts: int | None
     timeout: timedelta | float | None
-    retry: RetryPolicy
-    retry_on: ErrorTypes
-    fail_on: ErrorTypes
-    max_crashes: int
-    min_retry_delay: timedelta | float
+    retry: RetryPolicy | None
+    retry_on: ErrorTypes | None
+    fail_on: ErrorTypes | None
+    max_crashes: int | None
+    min_retry_delay: timedelta | float | None
     """No retry comes sooner."""
     max_retry_delay: timedelta | float | None
     """The longest delay of a retry, where a task's own policy names none."""
@@ -97,11 +97,11 @@ def queue_settings(
     priority: int = 0,
     max_attempts: int | None | UnsetType = UNSET,
     timeout: timedelta | float | None | UnsetType = UNSET,
-    retry: RetryPolicy | UnsetType = UNSET,
-    retry_on: ErrorTypes | UnsetType = UNSET,
-    fail_on: ErrorTypes | UnsetType = UNSET,
-    max_crashes: int | UnsetType = UNSET,
-    min_retry_delay: timedelta | float | UnsetType = UNSET,
+    retry: RetryPolicy | None = None,
+    retry_on: ErrorTypes | None = None,
+    fail_on: ErrorTypes | None = None,
+    max_crashes: int | None = None,
+    min_retry_delay: timedelta | float | None = None,
     max_retry_delay: timedelta | float | None = None,
     middleware: Iterable[Middleware] = (),
     poll_interval: timedelta | float | None = None,
@@ -111,9 +111,7 @@ def queue_settings(
     Raises:
         InvalidOption: a value makes no sense; names the option.
     """
-    least = (
-        UNSET if isinstance(min_retry_delay, UnsetType) else duration(min_retry_delay, what="min_retry_delay")
-    )
+    least = duration(min_retry_delay, what="min_retry_delay")
     most = duration(max_retry_delay, what="max_retry_delay", minimum=1)
     _check_delays(retry, least, most)
     level = policy_level(
@@ -125,7 +123,7 @@ def queue_settings(
         priority=check_priority(priority),
         concurrency=_check_concurrency(concurrency),
         poll_interval=duration(poll_interval, what="poll_interval", minimum=POLL_MINIMUM),
-        level=msgspec.structs.replace(level, min_retry_delay=least),
+        level=msgspec.structs.replace(level, min_retry_delay=UNSET if least is None else least),
         max_retry_delay=most,
         middleware=check_middleware(middleware),
     )
@@ -164,10 +162,10 @@ class Capped:
         return min(self.policy(failures, error), self.cap)
 
 
-def _check_delays(retry: RetryPolicy | UnsetType, least: int | UnsetType, most: int | None) -> None:
+def _check_delays(retry: RetryPolicy | None, least: int | None, most: int | None) -> None:
     if most is None:
         return
-    if not isinstance(least, UnsetType) and least > most:
+    if least is not None and least > most:
         raise InvalidOption("min_retry_delay is longer than max_retry_delay")
     if isinstance(retry, Backoff) and retry.max_delay is not None:
         raise InvalidOption(

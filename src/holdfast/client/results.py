@@ -95,10 +95,10 @@ class Results:
         future = self._register(job_id)
         try:
             return future.result(seconds)
-        except TimeoutError as error:
+        except TimeoutError:
             if future.done():
-                raise
-            raise _too_late(found, seconds) from error
+                return future.result()
+            raise _too_late(found, seconds) from None
         finally:
             self._drop(job_id, future)
 
@@ -118,10 +118,10 @@ class Results:
         try:
             async with asyncio.timeout(seconds):
                 return await outcome(future)
-        except TimeoutError as error:
-            if future.done() and isinstance(error, ResultTimeout):
-                raise
-            raise _too_late(found, seconds) from error
+        except TimeoutError:
+            if future.done():
+                return future.result()
+            raise _too_late(found, seconds) from None
         finally:
             self._drop(job_id, future)
 

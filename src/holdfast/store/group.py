@@ -99,6 +99,8 @@ class Writer:
         """
         if not self._waiting and not self._urgent and self._owner.acquire(blocking=False):
             try:
+                if self._closed:
+                    raise closed()
                 if self._session.take_turn(wait=False):
                     try:
                         return self._alone(call)
@@ -138,8 +140,6 @@ class Writer:
             self._session.close()
 
     def _alone(self, call: Call[T]) -> T:
-        if self._closed:
-            raise closed()
         with self._session.transaction() as adapter:
             value = drive(call(), adapter)
         self._announce(adapter.news)

@@ -44,6 +44,8 @@ LOOK_PAUSE = 0.002
 """Seconds between two looks at the lanes, however much news comes."""
 LOOK_AFTER = 0.05
 """The same for a worker that has enough to claim, or that only wants to know when more will be due."""
+UNCONFIRMED = 0.05
+"""Seconds to wait for a beat, where it isn't certain that the store still knows the worker for alive."""
 SWEEP_SHARE = 10
 """A look at all lanes from their start waits for so many times its cost before the next."""
 AUDIENCE_SECONDS = 20
@@ -86,13 +88,23 @@ class Surroundings(Protocol):
 
     def report(self, run: Run, outcome: Outcome) -> None: ...
     def unsettled(self) -> int: ...
+    def may_claim(self, now: float) -> bool:
+        """False while the worker may have been declared dead, without having been told yet: what it claims then
+        would be taken from it, and charged."""
+        ...
+
     def now(self) -> int: ...
+    @property
+    def dead_are_known(self) -> bool:
+        """What dead workers held has been taken back, as far as they are known."""
+        ...
+
     def drained(self) -> None:
         """Nothing that is due is left, and nothing is in hand."""
         ...
 
     def used_up(self) -> None:
-        """`max_jobs` were claimed."""
+        """`max_jobs` were claimed, and have ended."""
         ...
 
     def failed(self, error: BaseException) -> None:
@@ -194,10 +206,13 @@ class Claimer:
         now = monotonic()
         life = self._worker.life
         self._give_back_stale(now)
+        if not self._worker.may_claim(now):
+            return UNCONFIRMED
         if self._suspects.lease in life.leases:
             return self._options.poll
         if self._left == 0:
-            self._worker.used_up()
+            if not life.leases:
+                self._worker.used_up()
             return self._options.poll
         ask = self._ask(now)
         if ask is None:
@@ -221,7 +236,12 @@ class Claimer:
             return 0
         if plan:
             return self._options.poll  # a settlement rings
-        if self._options.burst and not life.leases and self._nothing_left(now):
+        if (
+            self._options.burst
+            and not life.leases
+            and self._worker.dead_are_known
+            and self._nothing_left(now)
+        ):
             self._worker.drained()
             return self._options.poll
         if self._options.audience and now > self._idle_until - AUDIENCE_SECONDS / 2:

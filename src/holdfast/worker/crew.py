@@ -237,6 +237,14 @@ class Crew:
             self.report(Run(job, lease, broken, DEFAULT, claimed_at), Raised(error))
             return None
 
+    def may_claim(self, now: float) -> bool:
+        # Nobody declares a worker dead before it was silent for the whole lease.
+        return now < self.heartbeat.confirmed_at + self._options.lease / SECOND / 2
+
+    @property
+    def dead_are_known(self) -> bool:
+        return self.maintenance.has_rescued
+
     def drained(self) -> None:
         self._stop.ask(inf)
 
@@ -288,6 +296,8 @@ class Crew:
     def rescued(self, settlements: Sequence[Settlement]) -> None:
         self._log.settled("", settlements)
         self._observers.rescued(settlements)
+        if self._options.burst:
+            self.claimer.ring()
 
     def _progress_refused(self, lease: str, job_id: str) -> None:
         for run in self.life.runs():

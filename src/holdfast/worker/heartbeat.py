@@ -95,6 +95,8 @@ class Heartbeat:
         self._lease = lease
         self._row = row
         self._dead = dead
+        self.confirmed_at = 0.0
+        """The store knew this worker for alive at this time of the monotonic clock, or later."""
         self._registered: str | None = None
         self._liveness = Liveness("", lease, 2 * interval)
         self._reach = Reach(logger, "beat")
@@ -169,8 +171,10 @@ class Heartbeat:
 
     def _register(self) -> None:
         life = self._worker.life
+        began = monotonic()
         self._channel.write(register, self._row(life.id))
         self._registered = life.id
+        self.confirmed_at = began
         self._liveness = Liveness(life.id, self._lease, 2 * self._interval)
 
     def _beat(self) -> None:
@@ -179,7 +183,10 @@ class Heartbeat:
             self._register()
         used = memory.resident()
         self._worker.used_memory(used)
-        if not self._channel.write(beat, life.id, self._notes(life), used):
+        began = monotonic()
+        if self._channel.write(beat, life.id, self._notes(life), used):
+            self.confirmed_at = began
+        else:
             logger.error(
                 "worker %s was declared dead: it was silent for too long. What it ran is given to others; it goes on "
                 "under a new identity",

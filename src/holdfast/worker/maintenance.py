@@ -39,7 +39,10 @@ class Surroundings(Protocol):
 
     @property
     def life(self) -> Life: ...
-    def rescued(self, settlements: Sequence[Settlement]) -> None: ...
+    def rescued(self, settlements: Sequence[Settlement]) -> None:
+        """These were taken back; none at all ends a round."""
+        ...
+
     def trouble(self, error: BaseException) -> None: ...
 
 
@@ -65,6 +68,7 @@ class Maintenance:
         self._lock = Lock()
         self._dead: dict[str, int] = {}
         """Workers found dead, and the beat at which they stood."""
+        self._has_rescued = False
         self._bell = Event()
         self._stopping = False
         self._reach = Reach(logger, "maintain the store")
@@ -87,6 +91,11 @@ class Maintenance:
             self._dead.update(dead)
         self._rounds[0].at = 0.0
         self._bell.set()
+
+    @property
+    def has_rescued(self) -> bool:
+        """All that is known to be dead has been rescued, once at least since this worker began."""
+        return self._has_rescued and not self._dead
 
     def stop(self) -> None:
         self._stopping = True
@@ -139,6 +148,8 @@ class Maintenance:
             raise
         for worker, _ in dead:
             self._store.forget(worker)
+        self._has_rescued = True
+        self._worker.rescued([])
 
     def _crashed(self, job: Claimed, worker: str) -> Settlement:
         """What becomes of a job whose worker died."""

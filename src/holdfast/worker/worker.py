@@ -8,9 +8,10 @@ from threading import Event, Lock, Thread, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from holdfast.core.errors import ConfigurationError
+from holdfast.core.errors import ConfigurationError, StoreUnavailable
 from holdfast.core.times import SECOND
 from holdfast.store.verbs.queues import declare_queues
+from holdfast.worker.backoff import Reach
 from holdfast.worker.crew import Crew
 from holdfast.worker.lifespan import Lifespan, entered
 from holdfast.worker.loop_thread import LoopThread
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from holdfast.client.client import Client
     from holdfast.client.task import Task
+    from holdfast.store.base import Store
 
 logger = logging.getLogger("holdfast.worker")
 
@@ -188,11 +190,9 @@ class Worker:
 
     def _open(self, stack: ExitStack) -> Crew:
         """Build everything up; the stack takes it down again, last things first."""
-        registry, store = self._client.registry, self._client.store
-        registry.freeze()
+        self._client.registry.freeze()
         tasks = self._served()
-        store.check_schema()
-        store.write(declare_queues, registry.queue_rows())
+        store = self._reached()
         loop = self._loop
         if loop is None:
             thread = LoopThread()
@@ -209,6 +209,23 @@ class Worker:
         crew.begin(state)
         self._crew = crew
         return crew
+
+    def _reached(self) -> Store:
+        """The store, ready for work. One that is away may be starting as well, and is waited for; a burst isn't kept
+        waiting."""
+        reach = Reach(logger, "reach the database")
+        while True:
+            try:
+                store = self._client.store
+                store.check_schema()
+                store.write(declare_queues, self._client.registry.queue_rows())
+            except StoreUnavailable as error:
+                if self._options.burst or self._stop.asked:
+                    raise
+                self._stop.wait(reach.failed(error))
+            else:
+                reach.worked()
+                return store
 
     def _served(self) -> list[Task[Any, Any]]:
         """The tasks to serve."""

@@ -52,9 +52,7 @@ class Show:
 
     def title(self, version: str) -> None:
         self._print()
-        self._print(
-            Text.assemble(("  Holdfast ", "bold"), version, ": a real workload on an embedded SQLite queue")
-        )
+        self._line(f"Holdfast {version}: a real workload on an embedded SQLite queue", style="bold")
         self._print()
 
     def folder(self, tree: Tree, what: str) -> None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from holdfast import Holdfast, Job
 from holdfast.cli.databases import queue_records
+from holdfast.cli.demo.place import DemoError, Place
 from holdfast.cli.demo.tasks import QUEUE, Workshop, archive, router, take_stock
 
 if TYPE_CHECKING:
-    from holdfast.cli.demo.place import Place
     from holdfast.cli.demo.tree import Tree
+    from holdfast.worker.worker import Worker
 
 CHUNK = 1_000
 SCHEDULED_AFTER = timedelta(seconds=1)
@@ -136,7 +137,7 @@ class Workload:
         worker = self.app.worker(queues=[QUEUE], threads=threads)
         worker.start()
         try:
-            self._follow(look)
+            self._follow(worker, look)
         except BaseException:
             try:
                 worker.stop(timeout=GRACE)
@@ -146,8 +147,8 @@ class Workload:
             raise
         worker.stop(timeout=GRACE)
 
-    def _follow(self, look: Callable[[Counts], object]) -> None:
-        while True:
+    def _follow(self, worker: Worker, look: Callable[[Counts], object]) -> None:
+        while worker.wait(0) is None:
             began = time.perf_counter()
             counts = self.counts()
             cost = time.perf_counter() - began
@@ -155,6 +156,7 @@ class Workload:
             if not counts.alive:
                 return
             time.sleep(max(POLL, 10 * cost))
+        raise DemoError(f"the worker has ended before its time; its log: {self._place.log}")
 
 
 def stumbling_files(files: Sequence[str]) -> list[str]:

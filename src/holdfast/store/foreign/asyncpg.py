@@ -10,6 +10,8 @@ from holdfast.core.errors import InvalidTransaction
 from holdfast.store.foreign.failures import CLOSED, translated
 from holdfast.store.foreign.flow import ALONE, JOINED, Call, Result, Script
 
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
 
 class AsyncpgDriver:
     """Runs calls on an asyncpg connection. See `psycopg`.
@@ -46,7 +48,7 @@ class AsyncpgDriver:
             if not columns:
                 return Result(_count(statement.get_statusmsg()))
             return Result(len(rows), [tuple(row) for row in rows], columns)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except ERRORS as error:
             sqlstate = getattr(error, "sqlstate", None)
             raise translated(error, sqlstate, self.connection.is_closed(), self._address) from error
 

@@ -27,6 +27,10 @@ def translated(error: Exception, sqlstate: str | None, closed: bool, address: st
     """
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     kind = _kind(sqlstate)
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidTransaction(
+            f"the connection given as tx= lacks characters that the job has ({text}); let its client_encoding be UTF8"
+        )
     if kind is None:
         if isinstance(error, TimeoutError):
             return StoreUnavailable(

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from holdfast.store.foreign import resolve
 from holdfast.store.foreign.flow import Call, Flow, Manner, Result, Script, enclosed
 from holdfast.store.foreign.identity import Databases
-from holdfast.store.foreign.known import belongs, refuse
+from holdfast.store.foreign.known import ASYNC, belongs, refuse
 from holdfast.store.postgres.address import Address
 from holdfast.store.statement import Verb
 
@@ -66,19 +66,15 @@ class Foreign:
             StoreError: and its kinds.
         """
         connection = resolve.blocking(tx)
-        if belongs(tx, *resolve.SQLALCHEMY) and (driver := self._async_driver(connection)) is not None:
+        if belongs(tx, *resolve.SQLALCHEMY) and belongs(connection, *ASYNC):
             from holdfast.store.foreign.sqlalchemy import waited_for
 
-            return waited_for(self._awaited(driver, verb), tx)
+            return waited_for(self._awaited(connection, verb), tx)
         return self._run(self._driver(connection), verb)
 
     async def awithin(self, tx: Any, verb: Callable[[], Verb[T]]) -> T:
         """The same on an async connection."""
-        connection = await resolve.awaited(tx)
-        driver = self._async_driver(connection)
-        if driver is None:
-            raise refuse(connection, self._address.shown, blocking=False)
-        return await self._awaited(driver, verb)
+        return await self._awaited(await resolve.awaited(tx), verb)
 
     def _driver(self, connection: Any) -> Driver:
         if belongs(connection, ("psycopg", ("Connection",))):
@@ -91,7 +87,7 @@ class Foreign:
             return Psycopg2Driver(connection, self._address.shown)
         raise refuse(connection, self._address.shown, blocking=True)
 
-    def _async_driver(self, connection: Any) -> AsyncDriver | None:
+    def _async_driver(self, connection: Any) -> AsyncDriver:
         if belongs(connection, ("psycopg", ("AsyncConnection",))):
             from holdfast.store.foreign.psycopg import AsyncPsycopgDriver
 
@@ -100,7 +96,7 @@ class Foreign:
             from holdfast.store.foreign.asyncpg import AsyncpgDriver
 
             return AsyncpgDriver(connection, self._address.shown)
-        return None
+        raise refuse(connection, self._address.shown, blocking=False)
 
     def _run(self, driver: Driver, verb: Callable[[], Verb[T]]) -> T:
         flow = self._flow(driver, verb)
@@ -117,7 +113,8 @@ class Foreign:
             value: T = end.value
             return value
 
-    async def _awaited(self, driver: AsyncDriver, verb: Callable[[], Verb[T]]) -> T:
+    async def _awaited(self, connection: Any, verb: Callable[[], Verb[T]]) -> T:
+        driver = self._async_driver(connection)
         if not self._databases.knows(driver.connection):
             import asyncio
 

@@ -14,12 +14,13 @@ from psycopg.types.none import NoneDumper
 from psycopg.types.numeric import IntDumper, IntLoader
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
-from holdfast.core.errors import InvalidTransaction
+from holdfast.core.errors import InvalidTransaction, StoreError
 from holdfast.store.foreign.failures import ABORTED, BUSY, CLOSED, translated
 from holdfast.store.foreign.flow import ALONE, JOINED, Call, Result, Script
 
 PLACEHOLDER = "${}"
 INVALID_OID = 0
+ERRORS = (psycopg.Error, UnicodeEncodeError)
 
 
 def _plain() -> AdaptersMap:
@@ -82,8 +83,8 @@ class PsycopgDriver:
             # Planned at each execution: a plan made while the tables were empty would stay a bad one.
             cursor.execute(call.sql.encode(), call.values, prepare=False)
             return _result(cursor, cursor.fetchall()) if call.rows and cursor.description else _result(cursor)
-        except psycopg.Error as error:
-            raise translated(error, error.sqlstate, self.connection.closed, self._address) from error
+        except ERRORS as error:
+            raise _translated(error, self.connection, self._address) from error
 
 
 class AsyncPsycopgDriver:
@@ -107,8 +108,14 @@ class AsyncPsycopgDriver:
                 if call.rows and cursor.description
                 else _result(cursor)
             )
-        except psycopg.Error as error:
-            raise translated(error, error.sqlstate, self.connection.closed, self._address) from error
+        except ERRORS as error:
+            raise _translated(error, self.connection, self._address) from error
+
+
+def _translated(
+    error: Exception, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], address: str
+) -> StoreError:
+    return translated(error, getattr(error, "sqlstate", None), connection.closed, address)
 
 
 def _script(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> Script:

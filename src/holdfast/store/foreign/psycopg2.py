@@ -52,8 +52,9 @@ class Psycopg2Driver:
                     return Result(cursor.rowcount)
                 rows = cursor.fetchall()
                 return Result(len(rows), rows, [column.name for column in cursor.description])
-        except psycopg2.Error as error:
-            raise translated(error, error.pgcode, bool(self.connection.closed), self._address) from error
+        except (psycopg2.Error, UnicodeEncodeError) as error:
+            sqlstate = getattr(error, "pgcode", None)
+            raise translated(error, sqlstate, bool(self.connection.closed), self._address) from error
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from holdfast.core.errors import InvalidTransaction, StoreError
 from holdfast.store.driver import drive
 from holdfast.store.foreign import resolve
-from holdfast.store.foreign.known import belongs, refuse
+from holdfast.store.foreign.known import ASYNC, belongs, refuse
 from holdfast.store.sqlite.adapter import SqliteAdapter
 from holdfast.store.sqlite.connection import Place
 from holdfast.store.sqlite.failures import translate
@@ -46,7 +46,7 @@ class Foreign:
             StoreError: and its kinds.
         """
         connection = resolve.blocking(tx)
-        if belongs(tx, *resolve.SQLALCHEMY) and belongs(connection, ("aiosqlite", ("Connection",))):
+        if belongs(tx, *resolve.SQLALCHEMY) and belongs(connection, *ASYNC):
             from holdfast.store.foreign.sqlalchemy import waited_for
 
             return waited_for(self._awaited(connection, verb), tx)
@@ -56,35 +56,31 @@ class Foreign:
 
     async def awithin(self, tx: Any, verb: Callable[[], Verb[T]]) -> T:
         """The same on an async connection."""
-        connection = await resolve.awaited(tx)
-        if not belongs(connection, ("aiosqlite", ("Connection",))):
-            raise refuse(connection, self._address, blocking=False)
-        return await self._awaited(connection, verb)
+        return await self._awaited(await resolve.awaited(tx), verb)
 
     async def _awaited(self, connection: Any, verb: Callable[[], Verb[T]]) -> T:
         """In the connection's own thread, in one piece: each statement by itself would cost a change of threads."""
+        if not belongs(connection, ("aiosqlite", ("Connection",))):
+            raise refuse(connection, self._address, blocking=False)
         from holdfast.store.foreign import aiosqlite
 
         return await aiosqlite.in_thread(connection, lambda driver: self._run(driver, verb))
 
     def _run(self, connection: sqlite3.Connection, verb: Callable[[], Verb[T]]) -> T:
-        self._check(connection)
-        adapter = SqliteAdapter(connection, self._clock)
         try:
-            with _texts(connection), _enclosed(connection):
-                return drive(verb(), adapter)
+            with _texts(connection):
+                self._check(connection)
+                with _enclosed(connection):
+                    return drive(verb(), SqliteAdapter(connection, self._clock))
         except sqlite3.Error as error:
             raise self._translated(error) from error
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Refuse a connection to another file."""
-        try:
-            cursor = connection.cursor()
-            cursor.row_factory = None
-            rows = cursor.execute("PRAGMA database_list").fetchall()
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
-        main = next((_text(row[2]) for row in rows if _text(row[1]) == "main"), "")
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        rows = cursor.execute("PRAGMA database_list").fetchall()
+        main = next((row[2] for row in rows if row[1] == "main"), "")
         if not main or not _same(main, self._place.path):
             raise InvalidTransaction(
                 f"the connection given as tx= is to {main or 'a database in memory'}, but the jobs are in "
@@ -146,10 +142,6 @@ def _commits_itself(connection: sqlite3.Connection) -> bool:
     if isinstance(autocommit, bool):
         return autocommit
     return connection.isolation_level is None
-
-
-def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode()
 
 
 @lru_cache(maxsize=64)

@@ -55,14 +55,17 @@ def check(place: Place) -> None:
         wanted = ".".join(map(str, MINIMUM))
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; Holdfast needs {wanted} or newer")
     path = Path(place.path)
-    if path.is_dir():
-        raise StoreError(
-            f"{path} is a folder; the URL must name a file, such as sqlite:///{path.name}/jobs.db"
-        )
-    if not path.parent.is_dir():
-        raise StoreError(
-            f"the folder {path.parent} doesn't exist; create it, or give another path in the URL"
-        )
+    try:
+        if path.is_dir():
+            raise StoreError(
+                f"{path} is a folder; the URL must name a file, such as sqlite:///{path.name}/jobs.db"
+            )
+        if not path.parent.is_dir():
+            raise StoreError(
+                f"the folder {path.parent} doesn't exist; create it, or give another path in the URL"
+            )
+    except PermissionError as error:
+        raise StoreError(f"{path} can't be reached: {error}. Its folder must be open to this user") from error
     kind = _file_system(path.parent)
     if kind in NETWORK:
         raise StoreError(

@@ -8,6 +8,8 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+from holdfast.core.errors import StoreError, StoreReadOnly
+
 
 class FileLock:
     """An exclusive lock between processes, on a side file. The kernel lets those who wait go in turn.
@@ -17,7 +19,15 @@ class FileLock:
     """
 
     def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            # Not for writing: a lock file that another user has made need only be readable.
+            self._fd = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            kind = StoreReadOnly if isinstance(error, PermissionError) else StoreError
+            raise kind(
+                f"the lock file {path} can't be opened: {error.strerror}. It must be readable, and its folder "
+                "writable, by this user"
+            ) from error
 
     def try_acquire(self) -> bool:
         """True if the lock is held now."""
@@ -59,7 +69,7 @@ def known_dead(database: str, worker: str) -> bool:
     """True if the worker's lock is no longer held. False if it is, or can't be looked at: then silence tells."""
     path = _life_file(database, worker)
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 from holdfast.core.errors import SchemaMismatch
@@ -35,29 +36,30 @@ def migrate(place: Place, now: int) -> list[str]:
     Raises:
         SchemaMismatch: the file was made by a newer release.
     """
-    connection = connect(place, timeout=60.0)
-    lock = FileLock(f"{place.path}-writers")
-    try:
-        lock.acquire()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(_TABLE)
-        have = version(connection)
-        _refuse_newer(have, place)
-        applied: list[str] = []
-        for number, name, text in migrations("sqlite"):
-            if number > have:
-                _run(connection, text)
-                connection.execute(
-                    "INSERT INTO holdfast_schema_version VALUES (?, ?, ?)", (number, name, now)
-                )
-                applied.append(name)
-        connection.execute("COMMIT")
-        return applied
-    except sqlite3.Error as error:
-        raise translate(error, place.path) from error
-    finally:
-        connection.close()
-        lock.close()
+    with contextlib.closing(connect(place, timeout=60.0)) as connection:
+        try:
+            if version(connection) == newest():
+                return []  # opening a database waits for no writer
+            with contextlib.closing(FileLock(f"{place.path}-writers")) as lock:
+                lock.acquire()
+                return _apply(connection, place, now)
+        except sqlite3.Error as error:
+            raise translate(error, place.path) from error
+
+
+def _apply(connection: sqlite3.Connection, place: Place, now: int) -> list[str]:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(_TABLE)
+    have = version(connection)
+    _refuse_newer(have, place)
+    applied: list[str] = []
+    for number, name, text in migrations("sqlite"):
+        if number > have:
+            _run(connection, text)
+            connection.execute("INSERT INTO holdfast_schema_version VALUES (?, ?, ?)", (number, name, now))
+            applied.append(name)
+    connection.execute("COMMIT")
+    return applied
 
 
 def check(place: Place) -> None:
