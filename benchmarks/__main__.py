@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.places import STORES, servers
 from benchmarks.report import show, to_json
 
-NAMES = ("drain", "enqueue")
+NAMES = ("drain", "enqueue", "latency")
 
 
 def main() -> None:
@@ -25,7 +25,9 @@ def main() -> None:
     options = parser.parse_args()
     names = NAMES if options.name == "all" else (options.name,)
     wanted = [options.store] if options.store else list(STORES)
-    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; durability settings as by default")
+    print(
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; durability settings as by default"
+    )
     rows = []
     with servers(wanted, options.postgres) as stores:
         for name in names:

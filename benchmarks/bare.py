@@ -16,7 +16,19 @@ from holdfast.store.text import load, rename
 
 BATCH = 250
 WORKER = "01900000-0000-7000-8000-000000000001"
-SETTLED = ("id", "state", "reason", "run", "attempt", "crashes", "worker", "result", "started_at", "finished_at", "expires_at")
+SETTLED = (
+    "id",
+    "state",
+    "reason",
+    "run",
+    "attempt",
+    "crashes",
+    "worker",
+    "result",
+    "started_at",
+    "finished_at",
+    "expires_at",
+)
 INSERTED = ("id", "queue", "task", "priority", "args", "meta", "overrides", "run_at", "delay")
 
 
@@ -64,6 +76,21 @@ def drain_sqlite(url: str, task: str) -> float:
     seconds = time.perf_counter() - began
     connection.close()
     return done / seconds
+
+
+def claim_one_sqlite(url: str) -> None:
+    """One claim, one commit."""
+    connection = sqlite_connect(url)
+    claim = sqlite_sql("claim", ("lanes", "tasks", "limit", "now"))
+    take = sqlite_sql("take", ("queue", "lane", "run_at", "id"))
+    now = time.time_ns() // 1000
+    connection.execute("BEGIN IMMEDIATE")
+    rows = connection.execute(claim, ('[["default",0]]', '["noop"]', 100, now)).fetchall()
+    connection.executemany(take, [(row[2], row[12], row[10], row[0]) for row in rows])
+    lease = sqlite_sql("lease", ("lease", "worker", "jobs", "now"))
+    connection.execute(lease, (IDS.next(), WORKER, "[]", now))
+    connection.execute("COMMIT")
+    connection.close()
 
 
 def enqueue_sqlite(url: str, number: int, batch: int) -> float:
@@ -154,7 +181,16 @@ def enqueue_postgres(url: str, number: int, batch: int) -> float:
     began = time.perf_counter()
     for begin in range(0, number, batch):
         some = ids[begin : begin + batch]
-        same = dict(queue="default", task="noop", priority=0, args=ARGS, meta=None, overrides=None, run_at=None, delay=0)
+        same = dict(
+            queue="default",
+            task="noop",
+            priority=0,
+            args=ARGS,
+            meta=None,
+            overrides=None,
+            run_at=None,
+            delay=0,
+        )
         columns = {key: array([value] * len(some)) for key, value in same.items()} | {"id": array(some)}
         cursor.execute(insert, [columns[name] for name in names])
     seconds = time.perf_counter() - began

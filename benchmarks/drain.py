@@ -11,7 +11,12 @@ from benchmarks.places import fill, fresh
 from benchmarks.report import Row, median_row
 from holdfast.store.open import open_store
 
-TARGETS = {("postgres", "async"): 0.65, ("postgres", "thread"): 0.85, ("sqlite", "async"): 0.4, ("sqlite", "thread"): 0.4}
+TARGETS = {
+    ("postgres", "async"): 0.65,
+    ("postgres", "thread"): 0.85,
+    ("sqlite", "async"): 0.4,
+    ("sqlite", "thread"): 0.4,
+}
 
 
 def run(stores: dict[str, str], *, quick: bool) -> list[Row]:

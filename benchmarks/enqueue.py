@@ -20,7 +20,9 @@ def run(stores: dict[str, str], *, quick: bool) -> list[Row]:
         rows.append(median_row("enqueue bulk", store, many, "jobs/s", 0.6))
         one = [(_single(store, place, single), _bare(store, place, single, 1)) for _ in range(rounds)]
         rows.append(median_row("enqueue one by one", store, one, "jobs/s", 0.7))
-        crowd = [(_concurrent(store, place, single * 10), _bare(store, place, single, 1)) for _ in range(rounds)]
+        crowd = [
+            (_concurrent(store, place, single * 10), _bare(store, place, single, 1)) for _ in range(rounds)
+        ]
         rows.append(median_row("enqueue by 100 callers", store, crowd, "jobs/s", 5.0))
     return rows
 

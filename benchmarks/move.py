@@ -31,7 +31,9 @@ from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.settle import settle
 
 BATCH = 500
-TRACEBACK = "Traceback (most recent call last):\n" + '  File "app.py", line 12, in send\n    raise OSError\n' * 8
+TRACEBACK = (
+    "Traceback (most recent call last):\n" + '  File "app.py", line 12, in send\n    raise OSError\n' * 8
+)
 
 
 def main() -> None:
@@ -61,7 +63,14 @@ def furnish(path: Path, jobs: int) -> None:
     began = time.perf_counter()
     worker = IDS.next()
     row = WorkerRow(
-        id=worker, host="bench", pid=1, version="1", queues=None, tasks=["noop"], restricted=False, concurrency=1
+        id=worker,
+        host="bench",
+        pid=1,
+        version="1",
+        queues=None,
+        tasks=["noop"],
+        restricted=False,
+        concurrency=1,
     )
     store.write(workers.register, row)
     for _ in range(0, jobs, 2 * BATCH):
@@ -84,7 +93,9 @@ def _run_some(store: Store, worker: str) -> None:
 def _decided(job: Claimed, n: int, now: int) -> Settlement:
     job.started_at = now
     outcome: o.Outcome = o.Succeeded('{"sent":true}') if n % 10 else o.Raised(OSError("connection refused"))
-    return decide(job, outcome, DEFAULT, now, describe=lambda error: Failure("OSError", str(error), TRACEBACK))
+    return decide(
+        job, outcome, DEFAULT, now, describe=lambda error: Failure("OSError", str(error), TRACEBACK)
+    )
 
 
 def moved(source: str, target: str, jobs: int, killed: bool) -> dict[str, Any]:

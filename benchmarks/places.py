@@ -40,7 +40,9 @@ def servers(names: list[str], postgres: str | None) -> Generator[dict[str, str],
             else:
                 version = next(iter(installations()))
                 server = LocalServer.create(
-                    installations()[version], owner=os.getpid(), settings={"shared_buffers": "512MB", "max_wal_size": "4GB"}
+                    installations()[version],
+                    owner=os.getpid(),
+                    settings={"shared_buffers": "512MB", "max_wal_size": "4GB"},
                 )
                 places[name] = server.url()
         yield places

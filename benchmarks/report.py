@@ -61,7 +61,9 @@ def show(rows: Sequence[Row]) -> str:
         figures += (f"{row.reference:,.4g}" if row.reference < 100 else f"{row.reference:,.0f}",)
         lines.append((row.name, row.store, *figures, row.unit, f"{row.ratio:.2f}", target, mark))
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+    )
 
 
 def to_json(rows: Sequence[Row]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -18,10 +17,12 @@ from holdfast.store.base import Store
 from holdfast.store.open import open_store
 from holdfast.store.records import CancelAnswer
 from holdfast.store.verbs import jobs
+from holdfast.store.verbs.audience import listen
 from holdfast.store.verbs.insert import insert
 from tests.conformance.backends import PostgresBackend
 from tests.conformance.scene import HOUR, Scene, new_ids
 from tests.transactions import ways
+from tests.transactions.conftest import prepare
 from tests.transactions.ways import Way, engine_url
 
 IDS = new_ids()
@@ -72,8 +73,7 @@ async def test_settings_of_the_session_dont_matter_and_stay(
 ) -> None:
     async with way.open(backend.url, autocommit=True) as holder:
         for name, value in SETTINGS.items():
-            if name != "standard_conforming_strings" or way is not DRIVERS["psycopg2"]:
-                await holder.execute(f"SET {name} = '{value}'")
+            await holder.execute(f"SET {name} = '{value}'")
         shown = {name: (await holder.execute(f"SHOW {name}"))[0][0] for name in SETTINGS}
         at = store.now() + HOUR
         texts = 'back\\slash "quote" it\'s'
@@ -179,7 +179,6 @@ async def test_a_verb_on_an_old_snapshot_is_refused_and_never_wrong(
     """The verbs look again with a fresh snapshot, which a repeatable read doesn't give."""
     worker = scene.worker()
     waiting = scene.enqueue_one()
-    ended = scene.run(1, worker)[0] if False else None
     with psycopg.connect(backend.url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.execute("SELECT count(*) FROM ledger").fetchone()
@@ -190,7 +189,6 @@ async def test_a_verb_on_an_old_snapshot_is_refused_and_never_wrong(
                 store.within(connection, verb, *args)  # type: ignore[arg-type]
         connection.rollback()
         connection.execute("SELECT count(*) FROM ledger").fetchone()
-        assert ended is None
         scene.finish(worker, claimed)
         with pytest.raises(StoreLocked):
             store.within(connection, jobs.cancel, waiting, store.now(), None, True)
@@ -322,9 +320,6 @@ async def test_cancelled_in_the_middle(store: Store, scene: Scene, backend: Any)
             await holder.begin()
             await holder.run(store, insert, [kept])
             with psycopg.connect(backend.url) as blocker:
-                blocker.execute(
-                    "LOCK TABLE holdfast.pending IN ACCESS EXCLUSIVE MODE NOWAIT"
-                ) if False else None
                 store.within(blocker, insert, [later])
                 # The same id in a transaction that has not ended: the insert waits for it.
                 waiting = asyncio.create_task(holder.run(store, insert, [later]))
@@ -353,24 +348,20 @@ def test_a_schema_of_another_name(postgres: PostgresBackend) -> None:
     store.close()
 
 
-def test_poll_only_mode_sends_nothing_so_that_two_phase_commits_work(
-    postgres: PostgresBackend, scene: Scene
-) -> None:
-    from holdfast.store.verbs.audience import listen
-
-    store = open_store(postgres.url, notify=False)
-    store.write(listen, IDS.next(), "worker", 60)
-    job = new()
-    with psycopg.connect(postgres.url) as connection:
-        connection.tpc_begin(connection.xid(1, "holdfast", "test"))
-        store.within(connection, insert, [job])
-        try:
+def test_poll_only_mode_sends_nothing_so_that_two_phase_commits_work(servers: Any) -> None:
+    with servers.own("18", max_prepared_transactions="2") as server:
+        url = server.url()
+        prepare(url)
+        store = open_store(url, notify=False)
+        store.write(listen, IDS.next(), "worker", 60)
+        job = new()
+        with psycopg.connect(url) as connection:
+            connection.tpc_begin(connection.xid(1, "holdfast", "test"))
+            store.within(connection, insert, [job])
             connection.tpc_prepare()
-        except psycopg.errors.ObjectNotInPrerequisiteState:
-            pytest.skip("this server takes no prepared transactions")
-        connection.tpc_commit()
-    assert postgres.tables().jobs == [job.job_id]
-    store.close()
+            connection.tpc_commit()
+        assert PostgresBackend(url).tables().jobs == [job.job_id]
+        store.close()
 
 
 def test_a_store_that_can_t_connect_itself_doesnt_keep_callers_from_enqueueing(
@@ -386,11 +377,9 @@ def test_a_store_that_can_t_connect_itself_doesnt_keep_callers_from_enqueueing(
 
 
 @pytest.fixture
-def restarted(own_postgres_server: Any) -> Iterator[Any]:
-    from tests.transactions.conftest import prepare
-
+def restarted(own_postgres_server: Any) -> Any:
     prepare(own_postgres_server.url())
-    yield own_postgres_server
+    return own_postgres_server
 
 
 @pytest.mark.parametrize("postgres_version", ["18"], indirect=True)

@@ -38,7 +38,7 @@ def new() -> NewJob:
 
 @pytest.mark.parametrize(
     "factory",
-    [bytes, bytearray, lambda raw: raw.decode().upper(), sqlite3.OptimizedUnicode if False else repr],
+    [bytes, bytearray, lambda raw: raw.decode().upper(), repr],
 )
 def test_text_factories(store: Store, connection: sqlite3.Connection, factory: Any) -> None:
     connection.text_factory = factory

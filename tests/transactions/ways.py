@@ -278,8 +278,9 @@ class AsyncSqlalchemy:
 
     autocommits = True
 
-    def __init__(self, driver: str, kind: str) -> None:
+    def __init__(self, driver: str, kind: str, **options: Any) -> None:
         self.dialect = "sqlite" if driver == "aiosqlite" else "postgres"
+        self._options = options
         self._driver = driver
         self._kind = kind
 
@@ -294,7 +295,7 @@ class AsyncSqlalchemy:
             create_async_engine,
         )
 
-        engine = create_async_engine(engine_url(url, self._driver))
+        engine = create_async_engine(engine_url(url, self._driver), **self._options)
         bound = engine.execution_options(isolation_level="AUTOCOMMIT") if autocommit else engine
         held: Any
         match self._kind:

@@ -52,7 +52,7 @@ def test_a_settlement_whose_answer_was_lost_is_no_lost_lease(
 
 
 def test_a_retry_whose_answer_was_lost_runs_once_more_and_not_twice(
-    app: Holdfast, start_worker: StartWorker
+    app: Holdfast, start_worker: StartWorker, ear: Ear
 ) -> None:
     runs: list[int] = []
 
@@ -69,6 +69,7 @@ def test_a_retry_whose_answer_was_lost_runs_once_more_and_not_twice(
         assert worker.wait(0.01) is None
     assert runs == [1, 2]
     assert job.reason == "exhausted"
+    assert ear.refused == []
 
 
 def _lose_commits(line: Any, verb: str, count: int) -> None:
@@ -185,7 +186,9 @@ def test_one_bad_row_never_blocks_the_others(app: Holdfast, start_worker: StartW
 def test_a_store_that_is_away_at_the_start_is_the_error_of_start(
     app: Holdfast, start_worker: StartWorker, verb: str
 ) -> None:
-    app.task(name="nothing")(print)
+    @app.task(name="nothing")
+    def nothing() -> None: ...
+
     line = cuttable(app)
     _lose_commits(line, verb, 1)
     with pytest.raises(StoreUnavailable):

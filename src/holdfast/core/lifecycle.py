@@ -189,7 +189,8 @@ def _raised(
 def _retry(
     job: Claimed, outcome: o.Retry, policy: Policy, now: int, jitter: float, describe: Describe
 ) -> Settlement:
-    error = outcome.cause or outcome
+    # Not `or`: an exception may have a length, and be false.
+    error = outcome.cause if outcome.cause is not None else outcome
     if outcome.after is None:
         return _charged(job, policy, now, jitter, error, describe)
     failure = describe(error)

@@ -96,7 +96,7 @@ class Signature:
     def limited(self, limit: int) -> Signature:
         """The same with another limit of bytes."""
         changed = copy(self)
-        changed._limit = limit
+        changed._limit = limit  # noqa: SLF001 - a copy of its own kind
         return changed
 
     def __repr__(self) -> str:

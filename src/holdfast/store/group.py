@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from holdfast.core.errors import StoreClosed, StoreError
 from holdfast.store.driver import Adapter, drive
 from holdfast.store.statement import Verb, Wake
+from holdfast.store.verbs.insert import joined
 
 T = TypeVar("T")
 Call = Callable[[], Verb[T]]
@@ -192,22 +193,64 @@ class Writer:
             return group
 
     def _commit(self, group: Sequence[Request[Any]]) -> None:
-        left = list(group)
+        left = _bundled(group)
         while left:
-            running: Request[Any] | None = None
+            running: Bundle | None = None
             try:
                 with self._session.transaction() as adapter:
                     for running in left:
-                        running.value = drive(running.call(), adapter)
+                        running.run(adapter)
                     running = None
             except BaseException as error:
-                failed = left if running is None else [running]
-                for request in failed:
-                    request.error = error
-                left = [request for request in left if request not in failed]
+                left = _without(left, running, error)
             else:
                 self._announce(adapter.news)
                 return
+
+
+class Bundle:
+    """Requests that run as one call."""
+
+    __slots__ = ("_call", "requests")
+
+    def __init__(self, requests: list[Request[Any]]) -> None:
+        self.requests = requests
+        self._call = (joined([one.call for one in requests]) if len(requests) > 1 else None) or requests[
+            0
+        ].call
+
+    def run(self, adapter: Gathering) -> None:
+        value = drive(self._call(), adapter)
+        for request in self.requests:
+            request.value = value
+
+
+def _bundled(group: Sequence[Request[Any]]) -> list[Bundle]:
+    """Inserts next to each other become one; whatever else runs by itself."""
+    bundles: list[Bundle] = []
+    run: list[Request[Any]] = []
+    for request in group:
+        if joined([request.call]) is not None:
+            run.append(request)
+            continue
+        if run:
+            bundles.append(Bundle(run))
+            run = []
+        bundles.append(Bundle([request]))
+    return [*bundles, Bundle(run)] if run else bundles
+
+
+def _without(left: list[Bundle], failed: Bundle | None, error: BaseException) -> list[Bundle]:
+    """What is to be tried again after `failed` has failed; None is the transaction itself, and takes all with it."""
+    if failed is not None and len(failed.requests) > 1:
+        # One of them is to blame: each has a try of its own.
+        singles = [Bundle([request]) for request in failed.requests]
+        at = left.index(failed)
+        return [*left[:at], *singles, *left[at + 1 :]]
+    for bundle in left if failed is None else [failed]:
+        for request in bundle.requests:
+            request.error = error
+    return [] if failed is None else [bundle for bundle in left if bundle is not failed]
 
 
 def closed() -> StoreClosed:

@@ -192,6 +192,7 @@ class Settler:
             _GaveUp: the worker's end came first.
             Exception: what is wrong with these settlements.
         """
+        again = False
         while True:
             try:
                 refused = self._channel.write(settle, life.id, settlements, over)
@@ -201,11 +202,14 @@ class Settler:
                 if type(error) is StoreError:
                     raise  # not of the store's state: it would be refused again
                 self._observers.trouble(error)
+                again = True
                 if not self._wait(self._reach.failed(error)):
                     raise _GaveUp from error
             else:
                 self._reach.worked()
-                return refused
+                # The first time may have been committed without an answer. The store can tell that of an end, and
+                # not of what went back to waiting and is perhaps running elsewhere by now.
+                return [one for one in refused if one.state.terminal] if again else refused
 
     def _wait(self, seconds: float) -> bool:
         """Wait before another try; False when the worker can't wait any longer."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from holdfast.core.errors import JobExists
 from holdfast.core.job import NewJob
@@ -48,6 +50,19 @@ def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
         yield from _refuse(rows)
     yield Many("insert_pending", COLUMNS, rows)
     yield Wake(due=tuple(_first_due(jobs).values()))
+
+
+def joined(calls: Sequence[Callable[[], Verb[Any]]]) -> Callable[[], Verb[None]] | None:
+    """One insert in place of several calls of it, which then share their statements; None if they aren't such calls.
+
+    It fails as a whole where one of them would.
+    """
+    jobs: list[NewJob] = []
+    for call in calls:
+        if not isinstance(call, partial) or call.func is not insert or call.keywords:
+            return None
+        jobs += call.args[0]
+    return partial(insert, jobs)
 
 
 def _first_due(jobs: Sequence[NewJob]) -> dict[tuple[str, int], tuple[str, int, int | None]]:
