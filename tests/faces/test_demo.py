@@ -228,7 +228,7 @@ def test_cut_short_and_run_again(tmp_path: Path, number: signal.Signals) -> None
         assert process.returncode == -signal.SIGKILL
     else:
         assert process.returncode == 128 + number
-        assert "Interrupted;" in said
+        assert "Interrupted." in said
         assert "Go on with:" in said
         assert f"demo {source} --into {output}" in said
     done = finished(output)

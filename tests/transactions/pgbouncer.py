@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.servers.installation import scratch_folder, unprivileged
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 
 
 @contextmanager
-def pgbouncer(url: str, folder: Path, *, pool: int = 2) -> Iterator[str]:
+def pgbouncer(url: str, *, pool: int = 2) -> Iterator[str]:
     """The URL of the same database through a pool of a few connections."""
+    folder = scratch_folder("holdfast-pgbouncer-")
     parts = urlsplit(url)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -39,23 +40,21 @@ max_client_conn = 200
 ignore_startup_parameters = extra_float_digits
 """
     )
-    account = []
-    if os.getuid() == 0:
-        # PgBouncer refuses to run as root.
-        for path in (users, config):
-            shutil.chown(path, "nobody")
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent != Path("/"):
-                with suppress(PermissionError):
-                    parent.chmod(parent.stat().st_mode | 0o011)
-        account = ["-u", "nobody"]
-    process = subprocess.Popen([str(PROGRAM), "-q", *account, str(config)], stderr=subprocess.DEVNULL)
+    account = unprivileged()  # it refuses to run as root, as the server does
+    process = subprocess.Popen(
+        [str(PROGRAM), "-q", str(config)],
+        stderr=subprocess.DEVNULL,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+    )
     try:
         _wait(port, process)
         yield f"postgresql://postgres@127.0.0.1:{port}{parts.path}"
     finally:
         process.terminate()
         process.wait(10)
+        shutil.rmtree(folder)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

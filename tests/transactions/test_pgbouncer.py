@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,9 +35,9 @@ EACH = 6
 @pytest.mark.parametrize("name", WAYS)
 @pytest.mark.parametrize("autocommit", [False, True], ids=["transaction", "autocommit"])
 async def test_many_callers_share_few_connections(
-    postgres: PostgresBackend, tmp_path: Path, name: str, autocommit: bool
+    postgres: PostgresBackend, name: str, autocommit: bool
 ) -> None:
-    with pgbouncer(postgres.url, tmp_path) as url:
+    with pgbouncer(postgres.url) as url:
         store = open_store(url)
         scene = Scene(store, postgres)
         kept: list[str] = []

@@ -1,4 +1,4 @@
-"""Fixtures of the worker's tests: apps on a real SQLite file, workers that are always ended, an ear for what they do."""
+"""Fixtures of the worker's tests: apps on a real SQLite file, workers that are always ended, an ear for them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,14 @@ def start_worker(app: Holdfast, ear: Ear) -> Iterator[StartWorker]:
     started: list[Worker] = []
 
     def start(app: Holdfast = app, **options: Any) -> Worker:
-        for name in ("shutdown_timeout", "cancel_grace", "poll_interval", "lease", "cleanup_interval", "unknown_task_grace"):
+        for name in (
+            "shutdown_timeout",
+            "cancel_grace",
+            "poll_interval",
+            "lease",
+            "cleanup_interval",
+            "unknown_task_grace",
+        ):
             if name in options:
                 options[name] = int(options[name] * SECOND)
         lifespan = options.pop("lifespan", None)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
@@ -41,7 +42,7 @@ class Programs:
         return self.run(command)
 
     def run(self, command: list[str]) -> subprocess.Popen[bytes]:
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         log = (self.file.parent / f"worker-{len(self.started)}.log").open("wb")
         with log:
             process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=log)
@@ -77,7 +78,7 @@ class Programs:
         wrong: list[str] = []
         for job, spans in runs.items():
             spans.sort()
-            wrong += [job for one, two in zip(spans, spans[1:], strict=False) if two[0] < one[1]]
+            wrong += [job for one, two in pairwise(spans) if two[0] < one[1]]
         return wrong
 
     def close(self) -> None:

@@ -60,8 +60,7 @@ def test_a_job_in_hand_that_has_not_begun(app: Holdfast, start_worker: StartWork
     @app.task(name="holds", takes_context=True)
     async def holds(ctx: JobContext) -> None:
         began.set()
-        while not go_on.is_set():
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(go_on.wait, 20)
 
     jobs = [holds.enqueue() for _ in range(3)]
     start_worker(concurrency=1)
@@ -120,7 +119,9 @@ def test_a_cancel_from_another_process_is_heard(
         job.result(timeout=10)
 
 
-def test_a_worker_declared_dead_goes_on_under_a_new_identity(app: Holdfast, start_worker: StartWorker) -> None:
+def test_a_worker_declared_dead_goes_on_under_a_new_identity(
+    app: Holdfast, start_worker: StartWorker
+) -> None:
     from holdfast.store.verbs.workers import unregister
 
     began = Event()

@@ -12,9 +12,7 @@ from tests.worker.programs import Programs
 
 
 def test_kill_9_in_the_middle_and_another_worker(client_app: Holdfast, programs: Programs) -> None:
-    jobs = client_app.enqueue_many(
-        [draft for n in range(500) for draft in (quick.new(n), aquick.new(n))]
-    )
+    jobs = client_app.enqueue_many([draft for n in range(500) for draft in (quick.new(n), aquick.new(n))])
     first = programs.start()
     programs.until(lambda lines: len(lines) > 400)
     first.send_signal(signal.SIGKILL)
@@ -74,7 +72,10 @@ def test_poison_is_quarantined_and_its_neighbours_are_not(client_app: Holdfast, 
     beside = [
         key
         for key, at in begun.items()
-        if at < third.at and key not in ends and key[0] != third.job_id and _pid_of(programs, key) == third.pid
+        if at < third.at
+        and key not in ends
+        and key[0] != third.job_id
+        and _pid_of(programs, key) == third.pid
     ]
     assert beside == []
 
@@ -84,7 +85,9 @@ def _pid_of(programs: Programs, key: tuple[str, int]) -> int:
 
 
 @pytest.mark.slow
-def test_suspects_that_are_innocent_run_one_by_one_and_succeed(client_app: Holdfast, programs: Programs) -> None:
+def test_suspects_that_are_innocent_run_one_by_one_and_succeed(
+    client_app: Holdfast, programs: Programs
+) -> None:
     """Two crashes that were nobody's fault: their jobs come through."""
     jobs = client_app.enqueue_many([sleeps.new(0.01 * n) for n in range(5)] + [dies.new(times=2)])
     for _ in range(2):

@@ -110,7 +110,12 @@ def test_middleware_nests_and_sees_the_outcome(make_app: Any, start_worker: Star
     async def afail() -> None:
         raise ValueError("no")
 
-    options: dict[str, Any] = {"name": "t", "queue": "q", "max_attempts": 1, "middleware": [Trail("task", trail)]}
+    options: dict[str, Any] = {
+        "name": "t",
+        "queue": "q",
+        "max_attempts": 1,
+        "middleware": [Trail("task", trail)],
+    }
     task = app.task(**options)(fail if kind == "thread" else afail)
     job = task.enqueue()
     start_worker(app, burst=True).wait(20)

@@ -182,17 +182,26 @@ def test_one_bad_row_never_blocks_the_others(app: Holdfast, start_worker: StartW
     assert {job.reason for job in jobs} == {"exhausted"}
 
 
-@pytest.mark.parametrize("verb", ["register", "declare_queues"])
-def test_a_store_that_is_away_at_the_start_is_the_error_of_start(
-    app: Holdfast, start_worker: StartWorker, verb: str
-) -> None:
+def test_a_store_that_is_away_at_the_start_is_waited_for(app: Holdfast, start_worker: StartWorker) -> None:
+    @app.task(name="fine")
+    def fine() -> int:
+        return 1
+
+    line = cuttable(app)
+    job = fine.enqueue()
+    _lose_commits(line, "declare_queues", 3)
+    start_worker()
+    assert job.result(timeout=10) == 1
+
+
+def test_a_burst_is_not_kept_waiting(app: Holdfast, start_worker: StartWorker) -> None:
     @app.task(name="nothing")
     def nothing() -> None: ...
 
     line = cuttable(app)
-    _lose_commits(line, verb, 1)
+    _lose_commits(line, "declare_queues", 1)
     with pytest.raises(StoreUnavailable):
-        start_worker()
+        start_worker(burst=True)
 
 
 def test_the_app_is_closed_under_its_worker(app: Holdfast, start_worker: StartWorker) -> None:
@@ -204,3 +213,32 @@ def test_the_app_is_closed_under_its_worker(app: Holdfast, start_worker: StartWo
     with pytest.raises(StoreError, match="closed"):
         worker.wait(20)
     assert worker.status is ExitStatus.FAILED
+
+
+def test_a_worker_that_may_be_taken_for_dead_claims_nothing(app: Holdfast, start_worker: StartWorker) -> None:
+    """Its beats don't arrive, though its claims would: what it claimed would be taken from it, and charged."""
+    runs: list[int] = []
+
+    @app.task(name="counts", takes_context=True)
+    def counts(ctx: JobContext) -> None:
+        runs.append(ctx.run)
+
+    line = cuttable(app)
+    way = line.send
+    deaf = Event()
+
+    def send(go: Callable[..., Any], verb: Any, *args: Any, **kwargs: Any) -> Any:
+        if verb.__name__ == "beat" and deaf.is_set():
+            raise StoreUnavailable("beats don't arrive")
+        return way(go, verb, *args, **kwargs)
+
+    line.send = send  # type: ignore[method-assign]
+    start_worker(lease=0.6)
+    counts.enqueue().result(timeout=10)
+    deaf.set()
+    Event().wait(0.5)
+    job = counts.enqueue()
+    Event().wait(0.3)
+    assert (job.refresh().state, job.run) == ("pending", 0)
+    deaf.clear()
+    job.result(timeout=10)

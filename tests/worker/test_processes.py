@@ -96,7 +96,9 @@ def test_shutdown_gives_back_uncharged(app: Holdfast, start_worker: StartWorker,
     assert _eventually(lambda: not _alive(int((tmp_path / "pid").read_text())))
 
 
-def test_a_child_that_leaves_a_program_behind_is_missed_at_once(app: Holdfast, start_worker: StartWorker) -> None:
+def test_a_child_that_leaves_a_program_behind_is_missed_at_once(
+    app: Holdfast, start_worker: StartWorker
+) -> None:
     start_worker(children=1)
     with pytest.raises(JobFailed):
         tasks.leaves_a_child.enqueue().result(timeout=4.5)
@@ -114,7 +116,9 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3] if Path("/proc").exists() else True
+    return (
+        "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3] if Path("/proc").exists() else True
+    )
 
 
 def _eventually(condition: Callable[[], object], timeout: float = 20) -> bool:

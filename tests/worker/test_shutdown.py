@@ -14,6 +14,7 @@ from holdfast import Holdfast, JobContext
 from holdfast.core.errors import ConfigurationError
 from holdfast.worker.status import ExitStatus
 from tests.worker.conftest import StartWorker
+from tests.worker.faults import cuttable
 from tests.worker.program import dozes, quick, sleeps
 from tests.worker.programs import Programs
 
@@ -244,3 +245,37 @@ def test_a_signal_in_the_middle_of_much_loses_nothing(client_app: Holdfast, prog
         job.refresh()
         assert job.state == ("succeeded" if str(job.id) in ran else "pending")
         assert job.attempt == (1 if str(job.id) in ran else 0)
+
+
+@pytest.mark.parametrize("held", ["lanes", "claim"])
+def test_a_claim_under_way_at_the_end_leaves_nothing_behind(
+    app: Holdfast, start_worker: StartWorker, held: str
+) -> None:
+    """The claimer is held on its way, before its claim or within it, while the worker is told to end at once."""
+    reached, go_on = Event(), Event()
+
+    @app.task(name="nothing")
+    def nothing() -> None: ...
+
+    nothing.enqueue()
+    line = cuttable(app)
+    way = line.send
+
+    def send(go: Any, verb: Any, *args: Any, **kwargs: Any) -> Any:
+        if verb.__name__ == held and not go_on.is_set():
+            reached.set()
+            go_on.wait(20)
+        return way(go, verb, *args, **kwargs)
+
+    line.send = send  # type: ignore[method-assign]
+    worker = start_worker()
+    assert reached.wait(10)
+    stopping = Thread(target=worker.stop, args=(0,))
+    stopping.start()
+    stopping.join(0.2)
+    go_on.set()
+    stopping.join(20)
+    assert not stopping.is_alive()
+    Event().wait(0.2)  # for a claim that nobody waits for
+    [job] = app.jobs.list()
+    assert (job.state, job.attempt) == ("pending", 0)

@@ -107,6 +107,10 @@ class Surroundings(Protocol):
         """`max_jobs` were claimed, and have ended."""
         ...
 
+    def claims_ended(self) -> None:
+        """It claims no more."""
+        ...
+
     def failed(self, error: BaseException) -> None:
         """It can't go on."""
         ...
@@ -176,12 +180,23 @@ class Claimer:
         self._stopping = True
         self._bell.set()
 
+    @property
+    def working(self) -> bool:
+        """It may still bring something."""
+        return self._part.alive
+
     def join(self, timeout: float) -> None:
         self._part.join(timeout)
 
     # --- in the thread ---
 
     def _carry(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._worker.claims_ended()
+
+    def _work(self) -> None:
         while not self._stopping:
             # Before the turn, so that what comes during it is not missed.
             self._bell.clear()
@@ -336,6 +351,8 @@ class Claimer:
         self, life: Life, plan: Sequence[LaneMark], limit: int, tasks: Sequence[str], *, suspect: bool = False
     ) -> int:
         """Claim and hand over; returns how many there were."""
+        if self._stopping:
+            return 0
         lease = Lease(self._worker.new_id(), life)
         life.leases[lease.id] = lease
         began = monotonic()

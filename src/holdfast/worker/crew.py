@@ -172,8 +172,12 @@ class Crew:
         self.heartbeat.hear(wake)
 
     def in_hand(self) -> bool:
-        """True while something is claimed and not settled, or still runs."""
-        return bool(self.life.leases) or any(executor.active() for executor in self.executors.values())
+        """True while something is claimed and not settled, or still runs, or a claim may still bring something."""
+        return (
+            self.claimer.working
+            or bool(self.life.leases)
+            or any(executor.active() for executor in self.executors.values())
+        )
 
     def withdraw(self) -> None:
         """Give back all that has not started."""
@@ -250,6 +254,9 @@ class Crew:
 
     def used_up(self) -> None:
         self._stop.ask(inf, renew=True)
+
+    def claims_ended(self) -> None:
+        self._stop.ring()
 
     def failed(self, error: BaseException) -> None:
         self._stop.fail(error)

@@ -20,6 +20,11 @@ class Part:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """It has begun and not ended."""
+        return self._thread.is_alive()
+
     def join(self, timeout: float | None = None) -> bool:
         """Wait for its end; True if it has ended, or never began."""
         if self._thread.ident is not None:

@@ -14,6 +14,7 @@ from holdfast.worker.runs import Will
 if TYPE_CHECKING:
     from holdfast.worker.crew import Crew
     from holdfast.worker.options import WorkerOptions
+    from holdfast.worker.runs import Run
     from holdfast.worker.stop import Stop
 
 logger = logging.getLogger("holdfast.worker")
@@ -57,19 +58,22 @@ def shut_down(crew: Crew, stop: Stop, options: WorkerOptions) -> Ending:
 
 def _cancel(crew: Crew, stop: Stop, options: WorkerOptions) -> bool:
     """Cancel what still runs and give it back; True if there was nothing."""
-    running = [run for run in crew.life.runs() if run.started is not None]
-    if running:
-        logger.warning(
-            "%d running jobs have not finished in time; they are cancelled and given back", len(running)
-        )
-    for run in running:
-        if run.will is not Will.LOST:
-            crew.executors[run.handler.kind].end(run, Will.SHUTDOWN)
+    told: set[Run] = set()
     until = monotonic() + options.cancel_grace / SECOND
     while crew.in_hand() and monotonic() < until:
-        stop.wait(max(0.0, min(0.1, until - monotonic())))
+        # Again and again: a run may have begun this moment, or a claim that was under way have brought more.
         crew.withdraw()
+        for run in crew.life.runs():
+            if run.started is not None and run not in told:
+                told.add(run)
+                if run.will is not Will.LOST:
+                    crew.executors[run.handler.kind].end(run, Will.SHUTDOWN)
+        stop.wait(max(0.0, min(0.05, until - monotonic())))
+    if told:
+        logger.warning(
+            "%d running jobs had not finished in time; they were cancelled and given back", len(told)
+        )
     for run in list(crew.life.runs()):
         # Handlers that don't let themselves be cancelled; the process ends without them.
         crew.report(run, Interrupted(started=run.started is not None))
-    return not running
+    return not told

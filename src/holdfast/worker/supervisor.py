@@ -122,7 +122,9 @@ class Supervisor:
 
     def _take_leave(self, member: Member, code: int) -> None:
         member.process = None
-        member.status = _status(code)
+        # One that was told to end before it could listen has nothing to answer for.
+        told = 0 < self._told < 3 and -code in (signal.SIGINT, signal.SIGTERM)
+        member.status = ExitStatus.FINISHED if told else _status(code)
         if self._told or (self._burst and member.status is not ExitStatus.RENEW and code >= 0):
             logger.info("worker %d has ended (%s)", member.number, _told(code))
             return

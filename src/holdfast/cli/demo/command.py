@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import shutil
-import signal
 import time
-from collections.abc import Generator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +16,15 @@ import click
 from holdfast.cli.command import Command
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from holdfast.cli.demo.place import Place
     from holdfast.cli.demo.report import Report
     from holdfast.cli.demo.show import Show
+    from holdfast.cli.demo.stopping import Stopping
     from holdfast.cli.demo.tree import Tree
     from holdfast.cli.demo.workload import Counts, Workload
 
+REDRAW = 0.05
+"""Seconds between two pictures."""
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -60,18 +59,20 @@ def demo(folder: Path | None, into: Path | None, fresh: bool, threads: int | Non
     """
     from holdfast.cli.demo.place import Place, default_output, default_source
     from holdfast.cli.demo.show import Show
+    from holdfast.cli.demo.stopping import Stopped, Stopping
     from holdfast.cli.demo.workload import thread_count
 
     source, what = (folder.resolve(), "") if folder else default_source()
     output = into.absolute() if into else default_output(source)
     place = Place(output, source, private=into is None)
-    run = Run(place, Show(), threads or thread_count())
-    with _signals_interrupt(), place.held(fresh=fresh) as resumed:
+    stopping = Stopping()
+    run = Run(place, Show(), threads or thread_count(), stopping)
+    with stopping.noting(), place.held(fresh=fresh) as resumed:
         try:
             good = run.all(what, resumed=resumed)
-        except KeyboardInterrupt as stop:
+        except Stopped as stop:
             run.interrupted(_same_command(folder, into))
-            raise click.exceptions.Exit(128 + getattr(stop, "signal", signal.SIGINT)) from None
+            raise click.exceptions.Exit(128 + stop.number) from None
     if not good:
         raise click.exceptions.Exit(1)
 
@@ -79,10 +80,11 @@ def demo(folder: Path | None, into: Path | None, fresh: bool, threads: int | Non
 class Run:
     """One demo, step by step."""
 
-    def __init__(self, place: Place, show: Show, threads: int) -> None:
+    def __init__(self, place: Place, show: Show, threads: int, stopping: Stopping) -> None:
         self._place = place
         self._show = show
         self._threads = threads
+        self._stopping = stopping
         self._url = _sqlite_url(place.database)
         self._ended = 0
         self._total = 0
@@ -97,25 +99,25 @@ class Run:
         show, place = self._show, self._place
         show.title(holdfast_version())
         with show.looking() as tick:
-            tree = find_files(place.source, output=place.folder, tick=tick)
+            tree = find_files(place.source, output=place.folder, tick=self._checked(tick))
         show.folder(tree, what)
         show.output(place.folder)
         self._refuse_if_too_large(tree)
         with Workload(place, self._url) as workload:
             with show.bar("Queueing", len(tree.files)) as move:
-                intake = workload.put(tree, resumed=resumed, tick=lambda n: move(n, ""))
+                intake = workload.put(tree, resumed=resumed, tick=self._checked(move))
             show.intake(intake)
             began = datetime.now(UTC)
             self._work(workload)
             with show.bar("Reading", len(tree.files)) as move:
-                report = read_report(workload, began, tick=lambda n: move(n, ""))
+                report = read_report(workload, began, tick=self._checked(move))
         show.worked(report, self._threads)
         return self._judge(tree, report, resumed=resumed)
 
     def interrupted(self, command: str) -> None:
         """Say how far it came, and how to go on."""
-        done = f"{self._ended:,} of {self._total:,} jobs are done" if self._total else "nothing was begun"
-        self._show.verdict(f"Interrupted; {done}, and nothing is lost.", good=False)
+        done = f" {self._ended:,} of {self._total:,} jobs are done." if self._total else ""
+        self._show.verdict(f"Interrupted.{done} Nothing is lost.", good=False)
         self._show.commands("Go on with:", [command])
 
     def _refuse_if_too_large(self, tree: Tree) -> None:
@@ -137,7 +139,21 @@ class Run:
                 self._ended = counts.ended
                 move(counts.ended, _note(counts))
 
-            workload.work(self._threads, look=look)
+            workload.work(self._threads, look=look, stopping=self._stopping)
+
+    def _checked(self, tick: Callable[[int], object]) -> Callable[[int], None]:
+        """A tick that may come as often as it likes, and looks whether someone wants the demo to stop."""
+        shown = 0.0
+
+        def checked(n: int) -> None:
+            nonlocal shown
+            self._stopping.check()
+            now = time.monotonic()
+            if now - shown >= REDRAW:
+                shown = now
+                tick(n)
+
+        return checked
 
     def _judge(self, tree: Tree, report: Report, *, resumed: bool) -> bool:
         """Prove the copies, show the table, and say what it comes to."""
@@ -170,7 +186,7 @@ class Run:
         copies = copies_to_check(report, Workshop(self._place.source, self._place.folder))
         began = time.perf_counter()
         with self._show.bar("Checking", len(copies)) as move:
-            wrong = check_copies(copies, tick=lambda done: move(done, ""))
+            wrong = check_copies(copies, tick=self._checked(move))
         if not wrong:
             self._show.checked(len(copies), time.perf_counter() - began)
         return wrong
@@ -206,26 +222,3 @@ def _same_command(folder: Path | None, into: Path | None) -> str:
 def _sqlite_url(path: Path) -> str:
     # What a URL would take for something else is quoted; other bytes stay, even such that are no UTF-8.
     return "sqlite:///" + "".join(quote(char) if char.isascii() else char for char in str(path))
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal other than Ctrl-C's asked the demo to stop."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.signal = number
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Generator[None]:
-    """While entered, being terminated ends the demo as gently as Ctrl-C does."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
@@ -31,6 +31,12 @@ NAMED = 3
 """How many files a line names before it says "and N more"."""
 LINE_EVERY = 2.0
 """Seconds between two lines of progress where there is no terminal to draw a bar in."""
+
+
+class Move(Protocol):
+    """Moves a bar: how many are done, and a note beside it."""
+
+    def __call__(self, done: int, note: str = "", /) -> object: ...
 
 
 class _Speed(ProgressColumn):
@@ -91,7 +97,7 @@ class Show:
             yield lambda n: status.update(f"  Looking for files: {n:,}")
 
     @contextlib.contextmanager
-    def bar(self, what: str, total: int) -> Generator[Callable[[int, str], object]]:
+    def bar(self, what: str, total: int) -> Generator[Move]:
         """A progress bar; yields what moves it: how many are done, and a note. It leaves nothing behind."""
         if not self._console.is_terminal:
             yield self._lines(what, total)
@@ -105,12 +111,16 @@ class Show:
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task(what, total=max(total, 1), note="")
-            yield lambda done, note: progress.update(task, completed=done, note=note)
 
-    def _lines(self, what: str, total: int) -> Callable[[int, str], object]:
+            def move(done: int, note: str = "") -> None:
+                progress.update(task, completed=done, note=note)
+
+            yield move
+
+    def _lines(self, what: str, total: int) -> Move:
         told = time.monotonic()
 
-        def tell(done: int, note: str) -> None:
+        def tell(done: int, note: str = "") -> None:
             nonlocal told
             if time.monotonic() - told >= LINE_EVERY:
                 told = time.monotonic()

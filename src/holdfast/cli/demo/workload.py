@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 from holdfast import Holdfast, Job
 from holdfast.cli.databases import queue_records
 from holdfast.cli.demo.place import DemoError, Place
+from holdfast.cli.demo.stopping import Stopped
 from holdfast.cli.demo.tasks import QUEUE, Workshop, archive, router, take_stock
 
 if TYPE_CHECKING:
+    from holdfast.cli.demo.stopping import Stopping
     from holdfast.cli.demo.tree import Tree
     from holdfast.worker.worker import Worker
 
@@ -89,7 +91,7 @@ class Workload:
     def put(self, tree: Tree, *, resumed: bool, tick: Callable[[int], object]) -> Intake:
         """Put a job into the queue for each file that has none, and the scheduled one."""
         intake = Intake()
-        known = self._take_up(intake) if resumed else set[str]()
+        known = self._take_up(intake, tick) if resumed else set[str]()
         todo = [path for path in tree.files if path not in known]
         intake.stumbling = stumbling_files(todo)
         began = time.perf_counter()
@@ -104,12 +106,13 @@ class Workload:
             take_stock.using(delay=SCHEDULED_AFTER).enqueue()
         return intake
 
-    def _take_up(self, intake: Intake) -> set[str]:
+    def _take_up(self, intake: Intake, tick: Callable[[int], object]) -> set[str]:
         """Look at the jobs of an earlier demo; returns their files. What failed is tried again."""
         workshop = Workshop(self._place.source, self._place.folder)
         known = set[str]()
         for job in self.jobs(archive.name):
             known.add(job.args["path"])
+            tick(len(known))
             if not job.state.terminal:
                 intake.waiting += 1
             elif job.state == "succeeded" and workshop.copy_of(job.result(timeout=0).sha256).exists():
@@ -132,22 +135,26 @@ class Workload:
             return Counts(0, 0, 0, 0, 0)
         return Counts(found.pending, found.running, found.succeeded, found.failed, found.cancelled)
 
-    def work(self, threads: int, *, look: Callable[[Counts], object]) -> None:
-        """Run a worker until nothing is left, showing the counters now and then. Ctrl-C stops it gently."""
+    def work(self, threads: int, *, look: Callable[[Counts], object], stopping: Stopping) -> None:
+        """Run a worker until nothing is left, showing the counters now and then.
+
+        Raises:
+            Stopped: someone asked; the worker has ended gently.
+            DemoError: the worker has ended by itself.
+        """
         worker = self.app.worker(queues=[QUEUE], threads=threads)
         worker.start()
         try:
-            self._follow(worker, look)
-        except BaseException:
-            try:
-                worker.stop(timeout=GRACE)
-            except KeyboardInterrupt:
-                # A second Ctrl-C.
-                worker.stop(timeout=0)
-            raise
-        worker.stop(timeout=GRACE)
+            self._follow(worker, look, stopping)
+        finally:
+            worker.request_stop(GRACE)
+            while worker.wait(POLL) is None:
+                try:
+                    stopping.check()
+                except Stopped:
+                    worker.request_stop(0)
 
-    def _follow(self, worker: Worker, look: Callable[[Counts], object]) -> None:
+    def _follow(self, worker: Worker, look: Callable[[Counts], object], stopping: Stopping) -> None:
         while worker.wait(0) is None:
             began = time.perf_counter()
             counts = self.counts()
@@ -155,7 +162,7 @@ class Workload:
             look(counts)
             if not counts.alive:
                 return
-            time.sleep(max(POLL, 10 * cost))
+            stopping.pause(max(POLL, 10 * cost))
         raise DemoError(f"the worker has ended before its time; its log: {self._place.log}")
 
 

@@ -58,8 +58,11 @@ def _give_up(lane: LaneDue, task: str, decide: Callable[[Claimed], Settlement]) 
     rows = yield Statement("lock_due_of_task", place)
     if not rows:
         return []
-    # A run of its own, so that its error doesn't fall together with that of the last real one.
-    settlements = [decide(Claimed(*row[:7], row[7] + 1, *row[8:12])) for row in rows]
+    jobs = [Claimed(*row[:12]) for row in rows]
+    for job in jobs:
+        # A run of its own, so that its error doesn't fall together with that of the last real one.
+        job.run += 1
+    settlements = [decide(job) for job in jobs]
     yield Many("drop_pending", KEY, [(row[2], row[12], row[10], row[0]) for row in rows])
     yield from apply(None, settlements, [])
     return settlements

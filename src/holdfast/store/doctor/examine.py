@@ -1,0 +1,187 @@
+"""All checks of one database, in an order in which each stands on what the ones before have found."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from holdfast.core.errors import HoldfastError, SchemaMismatch, StoreError
+from holdfast.store.doctor import file, places, privileges, queue, server
+from holdfast.store.doctor.finding import Finding, error, fine, span, warning
+from holdfast.store.open import SQLITE
+from holdfast.store.statement import Statement, Verb
+from holdfast.store.verbs.audience import server_time
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Findings = list[Finding]
+
+CLOCKS_APART = 5.0
+"""Seconds between the host's clock and the server's."""
+MIGRATE = "Run `holdfast migrate` (`--sql` prints what it would do)"
+NOT_MADE = "Check the URL, or make it there with `holdfast migrate`"
+
+
+def examine(url: str, schema: str = "holdfast", declared: Sequence[str] | None = None) -> Findings:
+    """Look at everything; change nothing.
+
+    Args:
+        url: of the database.
+        schema: of the tables, on PostgreSQL.
+        declared: the tasks of an application, to be compared with what the workers know; None leaves that out.
+    """
+    scheme = url.partition("://")[0].partition("+")[0].lower()
+    try:
+        return _examine_file(url, declared) if scheme in SQLITE else _examine_server(url, schema, declared)
+    except HoldfastError as failed:
+        return [error("reachable", str(failed), "Mend that, and call the doctor again")]
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------------------------
+
+
+def _examine_server(url: str, schema: str, declared: Sequence[str] | None) -> Findings:
+    from holdfast.store.open import open_store
+
+    store = open_store(url, schema=schema, notify=False)
+    channel = store.channel("doctor")
+
+    def read(verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        return channel.write(_limited, lambda: verb(*args, **kwargs))
+
+    try:
+        try:
+            facts = read(server.look)
+            before = time.perf_counter()
+            read(server_time)
+            found = [fine("reachable", f"{store.address} answers in {span(time.perf_counter() - before)}")]
+        except StoreError as failed:
+            return [error("reachable", str(failed), "`pg_isready -d URL` and `psql URL` try the same without Holdfast")]
+        found += server.check_server(facts)
+        rights = read(privileges.look, schema)
+        found += privileges.check(rights, facts.role)
+        checked = _check_schema(store.check_schema)
+        found += checked
+        found += _clocks(lambda: read(server_time))
+        found += server.check_sessions(facts) + server.check_frozen(facts)
+        for check in (server.check_settings, server.check_transactions, server.check_holders):
+            found += _tried(check.__name__, lambda check=check: read(check))
+        if any(one.level != "ok" for one in checked):
+            return found
+        for of_schema in (server.check_tables, server.check_locks):
+            found += _tried(of_schema.__name__, lambda check=of_schema: read(check, schema))
+        return found + _examine_queue(read, lambda: read(server_time), declared)
+    finally:
+        channel.close()
+        store.close()
+
+
+def _limited(verb: Callable[[], Verb[T]]) -> Verb[T]:
+    """In a transaction that may neither take long nor change anything."""
+    yield Statement("doctor/limits")
+    return (yield from verb())
+
+
+def _clocks(ask: Callable[[], int]) -> Findings:
+    before = time.time()
+    theirs = ask() / 1e6
+    after = time.time()
+    apart = theirs - (before + after) / 2
+    data = {"seconds": round(apart, 3), "give_or_take": round((after - before) / 2, 3)}
+    if abs(apart) - (after - before) / 2 < CLOCKS_APART:
+        return [fine("clock", "this host and the server agree on the time", **data)]
+    ahead = "ahead of" if apart > 0 else "behind"
+    return [
+        warning(
+            "clock",
+            f"the server's clock is {span(abs(apart))} {ahead} this host's. Jobs are due by the server's clock: at= "
+            "with a time of this host's is early or late by so much",
+            "Let both hosts follow NTP; delay= counts from the server's clock and isn't affected",
+            **data,
+        )
+    ]
+
+
+# --- SQLite -----------------------------------------------------------------------------------------------------
+
+
+def _examine_file(url: str, declared: Sequence[str] | None) -> Findings:
+    from holdfast.store.sqlite import schema
+    from holdfast.store.sqlite.connection import Place, check, connect
+    from holdfast.store.sqlite.readers import Readers
+    from holdfast.store.sqlite.store import clock
+
+    place = Place.of(url)
+    if not Path(place.path).exists():
+        return [error("reachable", f"there is no database at {place.path}", NOT_MADE)]
+    check(place)
+    found = file.check_library(place) + file.check_folder(place) + file.check_space(place)
+    with closing(connect(place, timeout=5.0, readonly=True)) as connection:
+        try:
+            found += file.check_journal(connection)
+            found += file.check_wal(place) + file.check_freed(connection) + file.check_pages(connection)
+        except sqlite3.Error as failed:
+            return [*found, error("integrity", f"{place.path} can't be read: {failed}", "Restore a backup")]
+    checked = _check_schema(lambda: schema.check(place))
+    found += checked
+    if any(one.level != "ok" for one in checked):
+        return found
+    readers = Readers(place, clock)
+
+    def read(verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        return readers.run(lambda: verb(*args, **kwargs))
+
+    try:
+        workers = {worker.id for worker in read(queue.look, clock()).workers}
+        found += file.check_leftovers(place, workers)
+        return found + _examine_queue(read, clock, declared)
+    finally:
+        readers.close()
+
+
+# --- both -------------------------------------------------------------------------------------------------------
+
+
+def _check_schema(check: Callable[[], None]) -> Findings:
+    try:
+        check()
+    except SchemaMismatch as wrong:
+        return [error("schema", str(wrong), MIGRATE)]
+    except StoreError as failed:
+        return [error("schema", f"the schema's version can't be read: {failed}", MIGRATE)]
+    return [fine("schema", "the schema is that of this release")]
+
+
+def _examine_queue(
+    read: Callable[..., T], now: Callable[[], int], declared: Sequence[str] | None
+) -> Findings:
+    found: Findings = []
+
+    def look() -> Findings:
+        facts: queue.Facts = read(queue.look, now())  # type: ignore[assignment]
+        for check in queue.CHECKS:
+            found.extend(check(facts))
+        return [] if declared is None else queue.check_declared(facts, declared)
+
+    found += _tried("the queue", look)
+    found += _tried("places", lambda: read(places.check_places))  # type: ignore[arg-type, return-value]
+    return found
+
+
+def _tried(name: str, check: Callable[[], Findings]) -> Findings:
+    """A check that fails, or takes too long, says so and leaves the others alone."""
+    check_name = name.removeprefix("check_")
+    try:
+        return check()
+    except StoreError as failed:
+        return [
+            warning(
+                check_name,
+                f"could not be checked: {failed}",
+                "Call the doctor with the role of the schema's owner, or when the server is less busy",
+            )
+        ]

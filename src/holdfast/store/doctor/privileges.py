@@ -1,0 +1,94 @@
+"""What the roles of workers and enqueuers must be allowed, table by table. docs/postgres.md has the same as GRANTs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from holdfast.store.doctor.finding import Finding, error, fine, several, warning
+from holdfast.store.statement import Statement, Verb
+
+READ = frozenset({"SELECT"})
+CHANGE = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+
+WORKER: Mapping[str, frozenset[str]] = {
+    "jobs": CHANGE,
+    # FOR UPDATE, by which rows are locked, asks for UPDATE.
+    "pending": CHANGE,
+    "leases": CHANGE,
+    "finished": CHANGE,
+    "job_errors": CHANGE,
+    "job_progress": CHANGE,
+    "cancel_requests": CHANGE,
+    "queues": CHANGE,
+    "workers": CHANGE,
+    "unknown_tasks": CHANGE,
+    "audience": CHANGE,
+    "schema_version": READ,
+    "job_view": READ,
+}
+
+SOME = "SELECT of some columns"
+ENQUEUER: Mapping[str, frozenset[str]] = {
+    "jobs": frozenset({"INSERT", SOME}),
+    "pending": frozenset({"INSERT"}),
+    "audience": READ,
+    "schema_version": READ,
+}
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """What this session's role may do with one table."""
+
+    table: str
+    may_enter: bool
+    """USAGE on the schema."""
+    may: frozenset[str]
+
+
+def look(schema: str) -> Verb[list[Rights]]:
+    """Every table of the schema; none if the schema isn't there."""
+    rows = yield Statement("doctor/grants", {"schema": schema})
+    names = ("SELECT", "INSERT", "UPDATE", "DELETE", SOME)
+    return [
+        Rights(row[0], row[1], frozenset(name for name, has in zip(names, row[2:], strict=True) if has))
+        for row in rows
+    ]
+
+
+def lacking(rights: Sequence[Rights], wanted: Mapping[str, frozenset[str]]) -> list[str]:
+    """What is wanted and not allowed, as `DELETE on jobs`. Tables that aren't there are another check's business."""
+    by_name = {one.table: one for one in rights}
+    found = ["USAGE on the schema"] if rights and not rights[0].may_enter else []
+    for table, privileges in wanted.items():
+        if table in by_name:
+            found += [f"{name} on {table}" for name in sorted(privileges - by_name[table].may)]
+    return found
+
+
+def check(rights: Sequence[Rights], role: str) -> list[Finding]:
+    """Can this role be a worker, or at least enqueue?"""
+    if not rights:
+        return []
+    worker, enqueuer = lacking(rights, WORKER), lacking(rights, ENQUEUER)
+    data = {"role": role, "worker_lacks": worker, "enqueuer_lacks": enqueuer}
+    if not worker:
+        return [fine("role", f"role {role} may do all that a worker does", **data)]
+    if not enqueuer:
+        return [
+            warning(
+                "role",
+                f"role {role} may enqueue, but not run jobs: it lacks {several(worker)}",
+                "Nothing, if only enqueuing is wanted; else grant what docs/postgres.md lists for workers",
+                **data,
+            )
+        ]
+    return [
+        error(
+            "role",
+            f"role {role} may neither enqueue nor run jobs: it lacks {several(enqueuer)}",
+            "As the owner of the schema, grant what docs/postgres.md lists for enqueuers or workers",
+            **data,
+        )
+    ]
