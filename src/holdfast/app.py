@@ -126,6 +126,7 @@ class Holdfast(DeclaresTasks):
             timeout=default_timeout, timeout_name="default_timeout",
         )  # fmt: skip
         self.url = database_url(url)
+        self.schema = schema
         self._lease = duration(lease, what="lease", minimum=1)
         self._cleanup_interval = duration(cleanup_interval, what="cleanup_interval", minimum=1)
         self._lifespan = None if lifespan is None else self._called(lifespan, "lifespan")

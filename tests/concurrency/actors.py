@@ -97,7 +97,9 @@ def write_until_killed(backend: Backend, seed: int, log: str) -> None:
                     store.write(insert, [new_job(job_id) for job_id in batch])
                     notes.write("".join(f"enqueued {job_id}\n" for job_id in batch))
                 case 2:
-                    held += store.write(claim.claim, worker, ids.next(), LANE, dice.choice((1, 10, 30)), [TASK])
+                    held += store.write(
+                        claim.claim, worker, ids.next(), LANE, dice.choice((1, 10, 30)), [TASK]
+                    )
                 case 3 if held:
                     _settle_a_lease(store, worker, held, dice, notes)
 
@@ -108,7 +110,10 @@ def _settle_a_lease(store: Store, worker: str, held: list[Claimed], dice: random
     held[:] = [job for job in held if job.lease != lease]
     now = store.now()
     outcomes = [dice.choice((o.Succeeded("1"), o.Fail("x"), o.Retry(timedelta()))) for _ in mine]
-    flush = [decide(job, outcome, DEFAULT, now, describe=describe) for job, outcome in zip(mine, outcomes, strict=True)]
+    flush = [
+        decide(job, outcome, DEFAULT, now, describe=describe)
+        for job, outcome in zip(mine, outcomes, strict=True)
+    ]
     assert store.write(settle.settle, worker, flush, [lease]) == []
     notes.write("".join(f"ended {s.job.job_id} {s.job.run}\n" for s in flush if s.state.terminal))
 
@@ -155,7 +160,9 @@ class Crew:
                 return  # it forgets them, and has to be found dead
             if chance < 0.16:
                 now = self.store.now()
-                channel.write(leases.give_back_lease, worker, lease, lambda job, now=now: self._back(job, now))
+                channel.write(
+                    leases.give_back_lease, worker, lease, lambda job, now=now: self._back(job, now)
+                )
                 return
             if chance < 0.3:
                 job = left[0]
@@ -176,7 +183,14 @@ class Crew:
 
     def _decided(self, job: Claimed, now: int) -> Settlement:
         outcome = self.dice.choice(
-            (o.Succeeded("1"), o.Succeeded("2"), o.Fail("x"), o.Cancel(), o.Retry(timedelta()), o.Snooze(timedelta()))
+            (
+                o.Succeeded("1"),
+                o.Succeeded("2"),
+                o.Fail("x"),
+                o.Cancel(),
+                o.Retry(timedelta()),
+                o.Snooze(timedelta()),
+            )
         )
         made = decide(job, outcome, DEFAULT, now, describe=describe)
         if made.state.terminal:

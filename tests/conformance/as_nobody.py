@@ -10,11 +10,11 @@ import os
 import sys
 
 from holdfast.core.errors import HoldfastError
+from holdfast.core.job import NewJob
 from holdfast.store.open import open_store
 from holdfast.store.sqlite import store as _sqlite_store  # noqa: F401
 from holdfast.store.verbs.insert import insert
 from tests.conformance.scene import new_ids
-from holdfast.core.job import NewJob
 
 NOBODY = 65534
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -66,7 +66,9 @@ class SqliteBackend:
     def tables(self) -> Tables:
         with closing(sqlite3.connect(self.path, timeout=30.0, isolation_level=None)) as connection:
             connection.execute("BEGIN")
-            known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            known = {
+                name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
 
             def ids(table: str) -> list[str]:
                 if f"holdfast_{table}" not in known:
@@ -74,7 +76,9 @@ class SqliteBackend:
                 return [row[0] for row in connection.execute(f"SELECT id FROM holdfast_{table}")]
 
             rows = connection.execute("SELECT id, jobs, released FROM holdfast_leases").fetchall()
-            leases = {id: ([job[0] for job in json.loads(jobs)], json.loads(gone)) for id, jobs, gone in rows}
+            leases = {
+                lease: ([job[0] for job in json.loads(jobs)], json.loads(gone)) for lease, jobs, gone in rows
+            }
             return _tables(ids, leases)
 
     def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -106,7 +110,7 @@ class PostgresBackend:
                 return [str(row[0]) for row in rows]
 
             rows = connection.execute(f"SELECT id, ids, released FROM {self.schema}.leases")  # type: ignore[arg-type]
-            leases = {str(id): (_texts(named), _texts(gone)) for id, named, gone in rows}
+            leases = {str(lease): (_texts(named), _texts(gone)) for lease, named, gone in rows}
             return _tables(ids, leases)
 
     def empty(self) -> None:
@@ -115,7 +119,8 @@ class PostgresBackend:
 
         with psycopg.connect(self.url, autocommit=True) as connection:
             rows = connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'schema_version'", [self.schema]
+                "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'schema_version'",
+                [self.schema],
             ).fetchall()
             delete = "; ".join(f"DELETE FROM {self.schema}.{table}" for (table,) in rows)
             connection.execute("SET lock_timeout = '10s'; " + delete)  # type: ignore[arg-type]
@@ -143,6 +148,3 @@ def _tables(ids: Any, leases: dict[str, tuple[list[str], list[str]]]) -> Tables:
 
 def _texts(values: Iterable[object] | None) -> list[str]:
     return [str(value) for value in values or ()]
-
-
-Rows = Sequence[tuple[Any, ...]]

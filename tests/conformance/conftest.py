@@ -1,5 +1,5 @@
 """Fixtures of the conformance tests: one suite over all stores."""
 
-from tests.conformance.fixtures import _postgres_backends, backend, scene, store
+from tests.conformance.fixtures import backend, postgres_backends, scene, store
 
-__all__ = ["_postgres_backends", "backend", "scene", "store"]
+__all__ = ["backend", "postgres_backends", "scene", "store"]

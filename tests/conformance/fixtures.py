@@ -18,21 +18,30 @@ STORES = ("sqlite", "postgres18", "postgres15")
 """What the tests run over: "sqlite", and "postgres18", "postgres15" … by the version of the server."""
 
 
-def _param(name: str) -> object:
-    return pytest.param(name, id=name, marks=[pytest.mark.postgres] if name != "sqlite" else [])
+def params(*names: str) -> list[object]:
+    """The parameters of a fixture that runs over some of them."""
+    return [
+        pytest.param(name, id=name, marks=[pytest.mark.postgres] if name != "sqlite" else [])
+        for name in names
+    ]
 
 
-@pytest.fixture(params=[_param(name) for name in STORES])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
-    """A fresh database of each kind."""
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """An empty database of the kind that a fixture's parameter names."""
     if request.param == "sqlite":
-        yield SqliteBackend(str(tmp_path / "jobs.db"))
-        return
-    yield request.getfixturevalue("_postgres_backends")(request.param.removeprefix("postgres"))
+        return SqliteBackend(str(tmp_path / "jobs.db"))
+    found: Backend = request.getfixturevalue("postgres_backends")(request.param.removeprefix("postgres"))
+    return found
+
+
+@pytest.fixture(params=params(*STORES))
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """A fresh database of each kind."""
+    return fresh(request, tmp_path)
 
 
 @pytest.fixture(scope="session")
-def _postgres_backends(servers: Servers) -> Iterator[Callable[[str], Backend]]:
+def postgres_backends(servers: Servers) -> Iterator[Callable[[str], Backend]]:
     """One database for each version, emptied for each test: making one takes longer than most tests."""
     made: dict[str, PostgresBackend] = {}
     with ExitStack() as stack:

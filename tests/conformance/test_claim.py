@@ -62,7 +62,9 @@ def test_inside_a_lane_the_run_time_decides_and_then_the_id(scene: Scene) -> Non
     first = scene.run(4, worker=worker)
     now = scene.store.now()
     back = []
-    for job, at in zip(first, (now - 10 * SECOND, now - 30 * SECOND, now - 10 * SECOND, now - 20 * SECOND), strict=True):
+    for job, at in zip(
+        first, (now - 10 * SECOND, now - 30 * SECOND, now - 10 * SECOND, now - 20 * SECOND), strict=True
+    ):
         back.append(replace(scene.decide(job, Retry()), run_at=at))
     scene.settle(worker, back[::-1], [first[0].lease])
     a, b, c, d = ids_of(first)
@@ -128,7 +130,9 @@ def test_no_job_is_handed_out_twice(scene: Scene) -> None:
         taken += ids_of(scene.claim((one, two)[turn % 2], limit=7))
     assert taken == wanted
     assert len(scene.leases()) == 15
-    assert set(scene.store.read(leases.held, one)) | set(scene.store.read(leases.held, two)) == set(scene.leases())
+    assert set(scene.store.read(leases.held, one)) | set(scene.store.read(leases.held, two)) == set(
+        scene.leases()
+    )
 
 
 def test_runs_grow_with_each_claim_and_attempts_with_each_charge(scene: Scene) -> None:
@@ -177,12 +181,17 @@ def test_lanes_tells_each_lane_and_its_first_run_time(scene: Scene) -> None:
 def test_lanes_of_some_queues_only(scene: Scene) -> None:
     scene.enqueue(queue="a"), scene.enqueue(queue="b", priority=1), scene.enqueue(queue="c")
     found = scene.store.read(claim.lanes, ["c", "b", "none"])
-    assert [(lane.queue, lane.lane) for lane in sorted(found, key=lambda lane: lane.queue)] == [("b", 1), ("c", 0)]
+    assert [(lane.queue, lane.lane) for lane in sorted(found, key=lambda lane: lane.queue)] == [
+        ("b", 1),
+        ("c", 0),
+    ]
     assert scene.store.read(claim.lanes, []) == []
 
 
 def test_many_lanes_are_all_found(scene: Scene) -> None:
-    batch = [job for n in range(40) for p in (-100, -1, 0, 1, 100) for job in scene.new(queue=f"q{n}", priority=p)]
+    batch = [
+        job for n in range(40) for p in (-100, -1, 0, 1, 100) for job in scene.new(queue=f"q{n}", priority=p)
+    ]
     scene.store.write(insert, batch)
     found = scene.store.read(claim.lanes)
     assert {(lane.queue, lane.lane) for lane in found} == {(job.queue, job.priority) for job in batch}

@@ -39,7 +39,11 @@ def test_a_new_job_is_pending_with_all_that_was_said_of_it(scene: Scene) -> None
     assert json.loads(record.meta or "") == {"tenant": "x", "n": [1, {"ü": None}]}
     kept = decode(record.overrides)
     assert kept is not None
-    assert (kept.max_attempts, kept.retry, kept.timeout) == (3, Constant(base=timedelta(seconds=7)), 5 * SECOND)
+    assert (kept.max_attempts, kept.retry, kept.timeout) == (
+        3,
+        Constant(base=timedelta(seconds=7)),
+        5 * SECOND,
+    )
     assert scene.is_now(record.created_at, before)
     assert scene.is_now(record.run_at, before)
     assert (record.started_at, record.finished_at, record.worker, record.result) == (None, None, None, None)
@@ -174,7 +178,7 @@ def test_a_large_batch(scene: Scene) -> None:
 
 
 def test_a_large_payload_comes_back_byte_by_byte(scene: Scene) -> None:
-    args = json.dumps({"text": "añ😀\\\"\n" * 60_000, "n": list(range(5000))}, ensure_ascii=False)
+    args = json.dumps({"text": 'añ😀\\"\n' * 60_000, "n": list(range(5000))}, ensure_ascii=False)
     job_id = scene.enqueue_one(args=args, meta={"large": "x" * 100_000})
     assert scene.get(job_id).args == args
     assert scene.claim(scene.worker())[0].args == args

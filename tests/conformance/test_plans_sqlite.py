@@ -26,7 +26,15 @@ HOT = [
     "job_ids", "pending_ids", "succeeded_ids", "other_finished_ids",
 ]  # fmt: skip
 # A loop over a parameter or over a row's own list; the lists of ids that IN looks things up in.
-HARMLESS = ("json_each VIRTUAL TABLE", "LIST SUBQUERY", "CORRELATED", "SCAN q", "SCAN l", "SCAN lane", "SCAN CONSTANT ROW")
+HARMLESS = (
+    "json_each VIRTUAL TABLE",
+    "LIST SUBQUERY",
+    "CORRELATED",
+    "SCAN q",
+    "SCAN l",
+    "SCAN lane",
+    "SCAN CONSTANT ROW",
+)
 
 
 def explain(connection: sqlite3.Connection, name: str) -> list[str]:
@@ -50,7 +58,9 @@ def fill(scene: Scene) -> None:
 
 
 @pytest.fixture(scope="module", params=["empty", "full", "analysed"])
-def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+def connection(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[sqlite3.Connection]:
     backend = SqliteBackend(str(tmp_path_factory.mktemp("plans") / "jobs.db"))
     with closing(backend.open()) as store:
         if request.param != "empty":
@@ -115,7 +125,9 @@ def steps_of_a_claim(backend: SqliteBackend) -> int:
 
     with closing(sqlite3.connect(backend.path, isolation_level=None)) as connection:
         connection.set_progress_handler(step, 10)
-        rows = connection.execute(rename(text.sql, numbers), [given[name] for name in text.parameters]).fetchall()
+        rows = connection.execute(
+            rename(text.sql, numbers), [given[name] for name in text.parameters]
+        ).fetchall()
         assert len(rows) == 10
     return counted
 

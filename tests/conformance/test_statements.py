@@ -37,22 +37,26 @@ def test_both_dialects_take_the_same_parameters(name: str) -> None:
         assert set(sqlite.parameters) - {NOW} == set(postgres.parameters) - wanted
 
 
-
-
 @pytest.mark.parametrize("name", sorted(SQLITE))
 def test_every_statement_is_used(name: str) -> None:
-    used = re.compile(rf'(?:Statement|Many)\(\s*"{name}"|name = "{name}"|name, .* = "{name}"|"{name}" if |else "{name}"')
+    used = re.compile(
+        rf'(?:Statement|Many)\(\s*"{name}"|name = "{name}"|name, .* = "{name}"|"{name}" if |else "{name}"'
+    )
     texts = [path.read_text("utf-8") for path in ROOT.rglob("*.py")]
     assert any(used.search(text) for text in texts), f"no verb uses {name}.sql: delete it"
 
 
-@pytest.mark.parametrize(("dialect", "name"), [(d, n) for d in ("sqlite", "postgres") for n in sorted(names(d))])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("dialect", "name"), [(d, n) for d in ("sqlite", "postgres") for n in sorted(names(d))]
+)  # type: ignore[arg-type]
 def test_a_file_holds_one_statement_and_no_closing_mark(dialect: str, name: str) -> None:
     text = re.sub(r"--[^\n]*", "", source(dialect, name))
     assert ";" not in text, "one statement a file"
     assert "%" not in text, "no driver's own placeholders"
     quoted = re.findall(r"'[^']*'", text)
-    assert not [part for part in quoted if re.search(r":[a-z_]+", part)], "a placeholder in quotes is only text"
+    assert not [part for part in quoted if re.search(r":[a-z_]+", part)], (
+        "a placeholder in quotes is only text"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +67,10 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
         yield connection
 
 
-@pytest.mark.parametrize("name", sorted(SQLITE))
+# Where a file has no text, another statement of the dialect does the work.
+@pytest.mark.parametrize("name", sorted(name for name in SQLITE if load("sqlite", name).sql))
 def test_every_statement_is_understood_by_sqlite(connection: sqlite3.Connection, name: str) -> None:
     text = load("sqlite", name)
-    if not text.sql:
-        pytest.skip("another statement of this dialect does the work")
     numbers = {parameter: f"?{n}" for n, parameter in enumerate(text.parameters, 1)}
     sql = f"EXPLAIN {rename(text.sql, numbers)}"
     assert connection.execute(sql, ["[]"] * len(numbers)).fetchall()
@@ -80,11 +83,9 @@ def test_migrations_are_numbered_without_gap(dialect: str) -> None:
     assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+", name) for _, name, _ in found)
 
 
-@pytest.mark.parametrize("name", sorted(SQLITE))
+@pytest.mark.parametrize("name", sorted(name for name in SQLITE if load("sqlite", name).json))
 def test_decoded_columns_are_columns(connection: sqlite3.Connection, name: str) -> None:
     text = load("sqlite", name)
-    if not text.json:
-        return
     numbers = {parameter: f"?{n}" for n, parameter in enumerate(text.parameters, 1)}
     cursor = connection.execute(rename(text.sql, numbers), ["[]"] * len(numbers))
     assert text.json <= {column[0] for column in cursor.description}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,42 +11,14 @@ from hypothesis import strategies as st
 
 from holdfast.core import outcomes as o
 from holdfast.core.errors import InvalidOption
-from holdfast.core.job import PRIORITIES, SUSPECT_LANE, Claimed, Failure, Settlement, is_suspect, lane_of
-from holdfast.core.lifecycle import DELETABLE, TRANSITIONS, settle
+from holdfast.core.job import PRIORITIES, SUSPECT_LANE, Failure, Settlement, is_suspect, lane_of
 from holdfast.core.policy import DAY, DEFAULT, HOUR, SECOND, Policy, Retention
 from holdfast.core.retries import Constant, Exponential, Linear
-from holdfast.core.states import STORED, TERMINAL, JobState, Reason
+from holdfast.core.states import JobState, Reason
+from tests.core.runs import NOW, OUTCOMES, At, claimed, decide, describe
 
 S = JobState
-NOW = 1_800_000_000_000_000
 LATER = NOW + 5 * HOUR
-
-
-def claimed(attempt: int = 1, crashes: int = 0, *, run: int | None = None, priority: int = 0, **fields: Any) -> Claimed:
-    return Claimed(
-        job_id="01920000-0000-7000-8000-000000000001",
-        task="mail.send",
-        queue="mail",
-        priority=priority,
-        args="{}",
-        meta=None,
-        overrides=None,
-        run=run if run is not None else attempt,
-        attempt=attempt,
-        crashes=crashes,
-        run_at=fields.pop("run_at", NOW - 90 * SECOND),
-        created_at=NOW - HOUR,
-        lease="01920000-0000-7000-8000-000000000002",
-        **fields,
-    )
-
-
-def describe(error: BaseException) -> Failure:
-    return Failure(type(error).__name__, str(error), "traceback")
-
-
-def decide(job: Claimed, outcome: o.Outcome, policy: Policy = DEFAULT, **options: Any) -> Settlement:
-    return settle(job, outcome, policy, NOW, describe=describe, **options)
 
 
 def delay(settlement: Settlement) -> timedelta:
@@ -115,7 +86,10 @@ def test_the_delay_grows_with_the_charged_failures(retry: Any, expected: list[in
 
 
 def test_the_default_delay_is_two_seconds_doubled_up_to_an_hour() -> None:
-    found = [delay(decide(claimed(k), o.Raised(ValueError()), Policy(max_attempts=None))) for k in (1, 2, 3, 12, 40)]
+    found = [
+        delay(decide(claimed(k), o.Raised(ValueError()), Policy(max_attempts=None)))
+        for k in (1, 2, 3, 12, 40)
+    ]
     assert found == [timedelta(seconds=s) for s in (2, 4, 8, 3600, 3600)]
 
 
@@ -149,7 +123,12 @@ def test_a_function_that_fails_as_policy_leaves_the_default_delay(bad: str) -> N
 
 def test_the_queues_least_delay_holds_for_every_charged_retry() -> None:
     policy = Policy(min_retry_delay=30 * SECOND)
-    for outcome in (o.Raised(ValueError()), o.Retry(), o.Retry(timedelta(seconds=1)), o.TimedOut(TimeoutError())):
+    for outcome in (
+        o.Raised(ValueError()),
+        o.Retry(),
+        o.Retry(timedelta(seconds=1)),
+        o.TimedOut(TimeoutError()),
+    ):
         assert delay(decide(claimed(), outcome, policy)) == timedelta(seconds=30)
     assert delay(decide(claimed(10), o.Raised(ValueError()), policy)) > timedelta(seconds=30)
     # What is not charged is not held up.
@@ -351,18 +330,6 @@ def test_reschedule_with_new_arguments() -> None:
     assert decide(claimed(), outcome).args == '{"page": 2}'
 
 
-class At:
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.asked: list[datetime] = []
-
-    def next_run(self, now: datetime) -> datetime:
-        self.asked.append(now)
-        if isinstance(self.value, BaseException):
-            raise self.value
-        return self.value  # type: ignore[no-any-return]
-
-
 def test_any_schedule_will_do() -> None:
     at = At(datetime(2027, 3, 4, 5, 6, 7, 89, tzinfo=UTC))
     s = decide(claimed(), o.Reschedule(at))
@@ -374,7 +341,10 @@ def test_a_schedule_in_the_past_runs_at_once() -> None:
     assert decide(claimed(), o.Reschedule(At(datetime(1999, 1, 1, tzinfo=UTC)))).run_at == NOW
 
 
-@pytest.mark.parametrize("bad", [None, 17, "soon", datetime(2030, 1, 1), ValueError("no such day"), OverflowError()])
+NAIVE = datetime(2030, 1, 1)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("bad", [None, 17, "soon", NAIVE, ValueError("no such day"), OverflowError()])
 def test_a_schedule_that_cannot_be_computed_goes_to_the_dead_letters(bad: Any) -> None:
     s = decide(claimed(3), o.Reschedule(At(bad)))
     assert (s.state, s.reason, s.attempt) == (S.FAILED, Reason.ERROR, 3)
@@ -424,168 +394,3 @@ def test_ended_jobs_are_kept_for_their_retention() -> None:
     assert decide(claimed(), o.Fail("x"), policy).expires_at == NOW + HOUR
     assert decide(claimed(20), o.Raised(ValueError()), policy).expires_at == NOW + HOUR
     assert decide(claimed(), o.Retry(), policy).expires_at is None, "it has not ended"
-
-
-# --- every way there is ---
-
-OUTCOMES: dict[str, o.Outcome] = {
-    "success": o.Succeeded("1"),
-    "exception": o.Raised(ValueError("x")),
-    "refused exception": o.Raised(KeyError("x")),
-    "timeout": o.TimedOut(TimeoutError()),
-    "crash": o.Crashed("w"),
-    "panic": o.Panicked(SystemExit(1)),
-    "invalid args": o.InvalidArgs(ValueError()),
-    "bad result": o.BadResult(ValueError()),
-    "retry": o.Retry(),
-    "retry after": o.Retry(timedelta(seconds=1)),
-    "snooze": o.Snooze(timedelta(seconds=1)),
-    "reschedule": o.Reschedule(o.After(timedelta(seconds=1))),
-    "broken reschedule": o.Reschedule(At(None)),
-    "dead letter": o.MoveToDlq("x"),
-    "fail": o.Fail("x"),
-    "cancel": o.Cancel(),
-    "given back": o.Interrupted(),
-    "interrupted": o.Interrupted(started=True),
-    "not known": o.NotKnown(),
-}
-VERB = {
-    o.Succeeded: "succeed",
-    o.Raised: "fail",
-    o.TimedOut: "fail",
-    o.Panicked: "fail",
-    o.InvalidArgs: "fail",
-    o.BadResult: "fail",
-    o.MoveToDlq: "fail",
-    o.Fail: "fail",
-    o.Crashed: "rescue",
-    o.Retry: "retry later",
-    o.Snooze: "snooze",
-    o.Reschedule: "reschedule",
-    o.Interrupted: "give back",
-    o.Cancel: "cancel",
-}
-UNCHARGED = (o.Snooze, o.Interrupted)
-
-
-def outcome_types(base: type[o.Outcome] = o.Outcome) -> Iterator[type[o.Outcome]]:
-    for found in base.__subclasses__():
-        if found.__module__ == o.__name__:
-            yield found
-            yield from outcome_types(found)
-
-
-def test_every_outcome_is_looked_at_here() -> None:
-    assert {type(outcome) for outcome in OUTCOMES.values()} == set(outcome_types())
-
-
-@pytest.mark.parametrize("max_attempts", [1, 2, 3, None])
-@pytest.mark.parametrize("max_crashes", [1, 2, 3])
-def test_no_run_leads_where_the_table_does_not(max_attempts: int | None, max_crashes: int) -> None:
-    """All that can happen to a job in six runs: each claim is followed by each outcome."""
-    policy = Policy(max_attempts=max_attempts, max_crashes=max_crashes, fail_on=(KeyError,))
-    reached: set[tuple[JobState, Reason | None]] = set()
-    seen: set[tuple[int, int, int]] = set()
-    waiting = [(0, 0, 0)]
-    while waiting:
-        run, attempt, crashes = waiting.pop()
-        if run == 6 or (run, attempt, crashes) in seen:
-            continue
-        seen.add((run, attempt, crashes))
-        job = claimed(attempt + 1, crashes, run=run + 1)
-        for outcome in OUTCOMES.values():
-            if isinstance(outcome, o.NotKnown):
-                continue
-            s = decide(job, outcome, policy)
-            check(job, outcome, s, policy)
-            reached.add((s.state, s.reason))
-            if s.state is S.PENDING:
-                waiting.append((job.run, s.attempt, s.crashes))
-    assert {state for state, _ in reached} == {S.PENDING, S.SUCCEEDED, S.FAILED, S.CANCELLED}
-    expected = {r for r in Reason if r not in (Reason.UNKNOWN_TASK, Reason.EXPIRED)}
-    if max_attempts is None:
-        expected -= {Reason.EXHAUSTED, Reason.TIMEOUT}
-    elif max_attempts < max_crashes:
-        expected -= {Reason.CRASHED}  # each crash is an attempt, and they are used up first
-    assert {reason for _, reason in reached if reason} == expected
-
-
-def check(job: Claimed, outcome: o.Outcome, s: Settlement, policy: Policy) -> None:
-    """What holds for every settlement there is."""
-    before, after = TRANSITIONS[VERB[type(outcome)]]
-    assert S.RUNNING in before
-    assert s.state in after, f"{outcome!r} leads to {s.state}"
-    assert (s.reason is not None) == (s.state is S.FAILED)
-    assert (s.failure is not None) or s.state is not S.FAILED
-    assert (s.run_at is not None) == (s.state is S.PENDING)
-    assert s.result is None or s.state is S.SUCCEEDED
-    assert s.attempt in (job.attempt, *((job.attempt - 1,) if isinstance(outcome, UNCHARGED) else (0,)))
-    assert 0 <= s.attempt <= (policy.max_attempts or s.attempt)
-    assert 0 <= s.crashes <= policy.max_crashes
-    if s.state is S.PENDING:
-        assert s.run_at is not None
-        assert s.run_at >= (job.run_at if isinstance(outcome, o.Interrupted) else NOW)
-        assert s.attempt < (policy.max_attempts or s.attempt + 1), "a job without attempts left must not wait"
-        assert s.crashes < policy.max_crashes
-        assert s.lane == lane_of(job.priority, s.crashes, policy.max_crashes)
-
-
-@given(
-    st.sampled_from(sorted(OUTCOMES)),
-    st.integers(1, 40),
-    st.integers(0, 5),
-    st.integers(0, 30),
-    st.one_of(st.none(), st.integers(1, 40)),
-    st.integers(1, 6),
-    st.integers(0, 2 * HOUR),
-    st.floats(0, 1, exclude_max=True),
-)
-def test_the_same_holds_for_any_numbers(
-    name: str, attempt: int, crashes: int, more: int, max_attempts: int | None, max_crashes: int, least: int, jitter: float
-) -> None:
-    policy = Policy(
-        max_attempts=max_attempts, max_crashes=max_crashes, min_retry_delay=least, retry=Exponential(jitter=0.5)
-    )
-    job = claimed(attempt, crashes, run=attempt + more)
-    s = decide(job, OUTCOMES[name], policy, jitter=jitter)
-    assert s.job is job
-    assert s.attempt <= attempt
-    assert s.crashes <= crashes + 1
-    assert (s.state is S.PENDING) == (s.run_at is not None)
-    assert s.state is S.PENDING or s.state.terminal
-    assert decide(job, OUTCOMES[name], policy, jitter=jitter) == s, "and the same again: nothing was looked at but these"
-
-
-# --- the table of transitions ---
-
-
-def test_the_table_names_stored_states_alone() -> None:
-    for before, after in TRANSITIONS.values():
-        assert before | after <= set(STORED)
-        assert before
-        assert after
-
-
-def test_an_ended_job_is_left_by_a_retry_alone() -> None:
-    leaving = {verb for verb, (before, _) in TRANSITIONS.items() if before & TERMINAL}
-    assert leaving == {"retry"}
-    assert TRANSITIONS["retry"][0] == TERMINAL
-
-
-def test_a_job_begins_to_run_by_a_claim_alone() -> None:
-    assert {verb for verb, (_, after) in TRANSITIONS.items() if S.RUNNING in after} == {"claim"}
-    assert TRANSITIONS["claim"] == ({S.PENDING}, {S.RUNNING})
-
-
-def test_every_state_can_be_reached_and_left() -> None:
-    reached, frontier = {S.PENDING, S.BLOCKED}, True
-    while frontier:
-        found = {s for before, after in TRANSITIONS.values() if before & reached for s in after} - reached
-        reached |= found
-        frontier = bool(found)
-    assert reached == set(STORED)
-    assert {s for before, _ in TRANSITIONS.values() for s in before} == set(STORED)
-
-
-def test_only_running_jobs_cannot_be_deleted() -> None:
-    assert set(STORED) - DELETABLE == {S.RUNNING}

@@ -29,7 +29,12 @@ FIELDS: dict[str, list[Any]] = {
 
 def test_the_defaults() -> None:
     assert resolve_policy([]) == DEFAULT == Policy()
-    assert (DEFAULT.max_attempts, DEFAULT.max_crashes, DEFAULT.timeout, DEFAULT.min_retry_delay) == (20, 3, None, 0)
+    assert (DEFAULT.max_attempts, DEFAULT.max_crashes, DEFAULT.timeout, DEFAULT.min_retry_delay) == (
+        20,
+        3,
+        None,
+        0,
+    )
     assert (DEFAULT.retry_on, DEFAULT.fail_on) == ((Exception,), ())
     assert DEFAULT.retention == Retention(ended=DAY, failed=None)
 
@@ -38,7 +43,9 @@ def test_every_field_of_a_level_is_one_of_the_policy() -> None:
     assert set(PolicyLevel.__struct_fields__) == set(Policy.__struct_fields__) == {*FIELDS, "retry"}
 
 
-@pytest.mark.parametrize(("field", "value"), [(name, value) for name, values in FIELDS.items() for value in values])
+@pytest.mark.parametrize(
+    ("field", "value"), [(name, value) for name, values in FIELDS.items() for value in values]
+)
 def test_the_nearest_level_that_says_something_wins(field: str, value: Any) -> None:
     silent, said = PolicyLevel(), PolicyLevel(**{field: value})
     other = next(one for one in FIELDS[field] if one != value)
@@ -49,7 +56,12 @@ def test_the_nearest_level_that_says_something_wins(field: str, value: Any) -> N
     assert resolve_policy([said]) == Policy(**{field: value}), "and nothing else changes"
 
 
-@given(st.lists(st.fixed_dictionaries({}, optional={name: st.sampled_from(v) for name, v in FIELDS.items()}), max_size=4))
+@given(
+    st.lists(
+        st.fixed_dictionaries({}, optional={name: st.sampled_from(v) for name, v in FIELDS.items()}),
+        max_size=4,
+    )
+)
 def test_each_field_is_looked_up_by_itself(levels: list[dict[str, Any]]) -> None:
     found = resolve_policy([PolicyLevel(**level) for level in levels])
     for name in FIELDS:
@@ -85,7 +97,9 @@ def test_a_job_without_overrides_takes_the_policy_as_it_is() -> None:
 def test_a_job_overrides_attempts_timeout_and_retry() -> None:
     policy = Policy(max_attempts=7, timeout=SECOND, min_retry_delay=3, fail_on=(KeyError,), max_crashes=5)
     assert policy.with_overrides(Overrides(max_attempts=1)).max_attempts == 1
-    assert policy.with_overrides(Overrides(max_attempts=None)).max_attempts is None, "None is without limit, not unset"
+    assert policy.with_overrides(Overrides(max_attempts=None)).max_attempts is None, (
+        "None is without limit, not unset"
+    )
     assert policy.with_overrides(Overrides(timeout=None)).timeout is None
     changed = policy.with_overrides(Overrides(timeout=2, retry=Constant(base=timedelta(seconds=9))))
     assert (changed.timeout, changed.max_attempts) == (2, 7)

@@ -21,7 +21,17 @@ ALLOWED = {
     # Ids of one process grow across its threads; clock and entropy are given from outside.
     ("ids", "threading"),
 }
-CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "localtime"}
+CLOCKS = {
+    "now",
+    "utcnow",
+    "today",
+    "time",
+    "time_ns",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "localtime",
+}
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[str, bool]]:
@@ -66,7 +76,11 @@ def test_the_exceptions_are_needed() -> None:
 
 def test_the_lifecycle_brings_no_driver_and_no_loop_with_it() -> None:
     code = "import sys, holdfast.core.lifecycle; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     loaded = set(done.stdout.split())
     assert not loaded & {"asyncio", "sqlite3", "psycopg", "concurrent.futures", "logging", "click", "rich"}
-    assert not {name for name in loaded if name.startswith("holdfast.") and not name.startswith("holdfast.core")}
+    assert not {
+        name for name in loaded if name.startswith("holdfast.") and not name.startswith("holdfast.core")
+    }

@@ -12,7 +12,7 @@ from typing import Any
 
 from holdfast.core.outcomes import Cancel, Fail, Raised, Snooze, Succeeded
 from holdfast.store.base import Store
-from holdfast.store.move.mover import Moved, Watcher, move, undo
+from holdfast.store.move.mover import Moved, Silent, Watcher, move, undo
 from holdfast.store.move.place import open_source, open_target
 from holdfast.store.records import QueueRow
 from holdfast.store.verbs import progress, queues, workers
@@ -64,7 +64,9 @@ class Side:
         plain = {"timestamp with time zone": "(extract(epoch FROM {}) * 1000000)::bigint", "uuid": "{}::text"}
         plain["json"] = "{}::text"
         wanted = ", ".join(plain.get(kind, "{}").format(name) for name, kind in columns)
-        rows = self.backend.execute(f"SELECT {wanted} FROM {{}}{table}".replace("{}" + table, f"{self.schema}.{table}"))
+        rows = self.backend.execute(
+            f"SELECT {wanted} FROM {{}}{table}".replace("{}" + table, f"{self.schema}.{table}")
+        )
         return sorted(rows, key=repr)
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -82,7 +84,7 @@ class Side:
 TABLES = ("jobs", "pending", "finished", "job_errors", "job_progress", "queues", "unknown_tasks")
 
 
-class Stop(Watcher):
+class Stop(Silent):
     """Ends a move in the middle, as a lost terminal would."""
 
     class Ended(Exception):
@@ -160,7 +162,8 @@ def furnish(scene: Scene, jobs: int = 60) -> None:
         for job in claimed:
             job.started_at = store.now()
         outcomes = [Succeeded(args), Raised(ValueError(ODD)), Fail(ODD), Cancel(), Snooze(timedelta(hours=1))]
-        flush = [scene.decide(job, outcome) for job, outcome in zip(claimed, [*outcomes, Succeeded()], strict=True)]
+        decided = zip(claimed, [*outcomes, Succeeded()], strict=True)
+        flush = [scene.decide(job, outcome) for job, outcome in decided]
         assert scene.settle(worker, flush, [claimed[0].lease]) == []
     store.write(workers.unregister, worker)
     store.write(queues.declare_queues, [QueueRow("später", '{"x": 1.50}'), QueueRow("run")])

@@ -13,11 +13,11 @@ from holdfast.core.errors import JobExists, MoveRefused, StoreError, StoreMoved
 from holdfast.core.job import NewJob
 from holdfast.core.outcomes import Retry
 from holdfast.core.states import JobState
+from holdfast.store import text
 from holdfast.store.move import pages
-from holdfast.store.move.mover import Watcher
+from holdfast.store.move.mover import Silent
 from holdfast.store.move.place import open_source
 from holdfast.store.move.tables import CLOSED, LEFT, OF_JOBS, WHOLE
-from holdfast.store.text import load
 from holdfast.store.verbs import jobs, retention, workers
 from holdfast.store.verbs.insert import insert
 from tests.conformance import invariant
@@ -125,9 +125,9 @@ def test_large_jobs_arrive(main_way: Road, monkeypatch: pytest.MonkeyPatch) -> N
     lots: list[int] = []
     whole = pages.read_page
     monkeypatch.setattr(pages, "read_page", lambda ids: lots.append(len(ids)) or whole(ids))
-    text = "x" * 1_000_000
+    long = "x" * 1_000_000
     with main_way.source.scene() as scene:
-        scene.enqueue(20, args=f'{{"text": "{text}"}}')
+        scene.enqueue(20, args=f'{{"text": "{long}"}}')
     assert main_way.move().copied == 20
     assert max(lots) <= 8
 
@@ -301,7 +301,7 @@ def test_a_second_time_changes_nothing(main_way: Road) -> None:
     assert (again.id, again.copied, again.tables) == (first.id, 0, [])
     assert main_way.target.everything() == after, "no job comes back to life"
     elsewhere = Road(main_way.source, Side(main_way.source.url.replace("from.db", "third.db"), "third"))
-    with pytest.raises(MoveRefused, match="were moved to .*, not to"):
+    with pytest.raises(MoveRefused, match=r"were moved to .*, not to"):
         elsewhere.move()
     with pytest.raises(MoveRefused, match="is under way"):
         main_way.undo()
@@ -361,17 +361,15 @@ def test_a_difference_is_found(main_way: Road) -> None:
         furnish(scene)
         before = main_way.source.everything()
 
-    class Meddler(Watcher):
+    class Meddler(Silent):
         changed = ""
 
         def progress(self, what: str, done: int, total: int) -> None:
             if what == "Comparing" and not self.changed:
                 backend = main_way.target.backend
-                ((job, _),) = backend.execute("SELECT max(id), 1 FROM (SELECT id FROM {}pending) AS p") if (
-                    backend.dialect == "sqlite"
-                ) else backend.execute("SELECT max(id::text), 1 FROM {}pending")
+                ((job,),) = backend.execute("SELECT id FROM {}pending ORDER BY id DESC LIMIT 1")
                 backend.execute("UPDATE {}pending SET attempt = 7 WHERE id = ?", job)
-                self.changed = job
+                self.changed = str(job)
 
     meddler = Meddler()
     with pytest.raises(MoveRefused, match="differ in pending of ") as refused:
@@ -429,7 +427,10 @@ def test_every_table_is_moved_or_left_on_purpose(way: Road) -> None:
     with way.target.scene() as scene:
         backend = scene.backend
         if backend.dialect == "sqlite":
-            rows = backend.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'holdfast!_%' ESCAPE '!'")
+            query = (
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'holdfast!_%' ESCAPE '!'"
+            )
+            rows = backend.execute(query)
             names = {row[0].removeprefix("holdfast_") for row in rows}
         else:
             rows = backend.execute("SELECT tablename FROM pg_tables WHERE schemaname = ?", way.target.schema)
@@ -454,11 +455,15 @@ def _columns(side: Side, table: str) -> set[str]:
 
 
 def test_both_dialects_have_the_same_statements() -> None:
-    root = Path(load.__wrapped__.__globals__["__file__"]).parent / "sql"
-    found = {d: {str(p.relative_to(root / d)) for p in (root / d / "move").rglob("*.sql")} for d in ("sqlite", "postgres")}
+    sql = Path(text.__file__).parent / "sql"
+    found = {
+        dialect: {str(path.relative_to(sql / dialect)) for path in (sql / dialect / "move").rglob("*.sql")}
+        for dialect in ("sqlite", "postgres")
+    }
     assert found["sqlite"] == found["postgres"]
     for path in found["sqlite"]:
-        one, other = (load(dialect, path.removesuffix(".sql")) for dialect in ("sqlite", "postgres"))
+        name = path.removesuffix(".sql")
+        one, other = text.load("sqlite", name), text.load("postgres", name)
         if one.sql and other.sql:
             assert {*one.parameters} == {*other.parameters}, path
 

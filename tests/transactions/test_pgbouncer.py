@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from holdfast.core.errors import JobExists
 from holdfast.core.states import JobState
+from holdfast.store.foreign.identity import PATIENCE
 from holdfast.store.open import open_store
 from holdfast.store.verbs import jobs
 from holdfast.store.verbs.insert import insert
@@ -28,7 +31,7 @@ WAYS: dict[str, Way] = {
         "asyncpg", "session", connect_args={"statement_cache_size": 0}
     ),
 }
-TASKS = 8
+TASKS = 6
 EACH = 6
 
 
@@ -63,4 +66,20 @@ async def test_many_callers_share_few_connections(
 
         await asyncio.gather(*(caller() for _ in range(TASKS if "async" in name else 1)))
         assert sorted(postgres.tables().jobs) == sorted(kept)
+        store.close()
+
+
+async def test_a_pool_that_the_callers_hold_themselves(postgres: PostgresBackend) -> None:
+    """Asking our own database which it is must not wait for the transaction that wants to know."""
+    with pgbouncer(postgres.url, pool=1) as url:
+        store = open_store(url.replace("127.0.0.1", "localhost"))
+        async with WAYS["asyncpg"].open(url) as holder:
+            await holder.begin()
+            await holder.execute("SELECT 1")
+            job = Scene(store, postgres).new()
+            began = time.monotonic()
+            await holder.run(store, insert, job)
+            assert time.monotonic() - began < 4 * PATIENCE
+            await holder.commit()
+        assert postgres.tables().jobs == [job[0].job_id]
         store.close()

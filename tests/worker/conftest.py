@@ -16,12 +16,15 @@ from holdfast.worker.observers import Observer
 from holdfast.worker.options import WorkerOptions
 from holdfast.worker.worker import Worker
 from tests.conformance import invariant
-from tests.conformance.backends import SqliteBackend
+from tests.conformance.backends import Backend, SqliteBackend
+from tests.conformance.fixtures import fresh, params, postgres_backends
 from tests.worker.program import app_on
 from tests.worker.programs import Programs, programs_on
 
 MakeApp = Callable[..., Holdfast]
 StartWorker = Callable[..., Worker]
+
+__all__ = ["postgres_backends"]
 
 
 class Ear(Observer):
@@ -53,21 +56,27 @@ class Ear(Observer):
             self._changed.notify_all()
 
 
+@pytest.fixture(params=params("sqlite", "postgres18"))
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """A fresh database of each kind."""
+    return fresh(request, tmp_path)
+
+
 @pytest.fixture
-def make_app(tmp_path: Path) -> Iterator[MakeApp]:
-    """Makes apps on one file; afterwards every job must be in its place."""
+def make_app(backend: Backend) -> Iterator[MakeApp]:
+    """Makes apps on one database; afterwards every job must be in its place."""
     made: list[Holdfast] = []
-    file = tmp_path / "jobs.db"
+    url: str = backend.url  # type: ignore[attr-defined]
 
     def make(**options: Any) -> Holdfast:
-        made.append(Holdfast(f"sqlite:///{file}", **options))
+        made.append(Holdfast(url, **options))
         return made[-1]
 
+    make().migrate()
     yield make
     for app in made:
         app.close()
-    if file.exists():
-        invariant.check(SqliteBackend(str(file)))
+    invariant.check(backend)
 
 
 @pytest.fixture

@@ -57,7 +57,9 @@ class Programs:
         path = journal(self.file)
         if not path.exists():
             return []
-        found = [line.split() for line in path.read_text().splitlines()]
+        # The last line may be on its way at this moment.
+        whole = path.read_text().rpartition("\n")[0]
+        found = [line.split() for line in whole.splitlines()]
         return [Line(what, task, job, int(run), int(pid), int(at)) for what, task, job, run, pid, at in found]
 
     def until(self, condition: Callable[[list[Line]], object], timeout: float = 30) -> None:

@@ -17,6 +17,7 @@ from holdfast.worker.capacity import HORIZON, Capacity
 from holdfast.worker.lanes import Lanes
 from holdfast.worker.liveness import Liveness
 from holdfast.worker.suspects import Suspects
+from tests.conformance.backends import Backend
 from tests.worker.conftest import Ear, MakeApp, StartWorker
 
 # --- lanes ---
@@ -272,16 +273,14 @@ def test_an_unknown_task_waits_and_is_given_up_after_the_grace(
     assert job.reason == "unknown_task"
 
 
-def test_what_retention_allows_is_cleaned_away(app: Holdfast, start_worker: StartWorker) -> None:
-    import sqlite3
-
+def test_what_retention_allows_is_cleaned_away(
+    app: Holdfast, backend: Backend, start_worker: StartWorker
+) -> None:
     task = app.task(name="nothing")(_second)
     jobs = [task.enqueue() for _ in range(5)]
     start_worker(burst=True).wait(20)
-    path = app.client.store.address.removeprefix("sqlite:///")
-    with sqlite3.connect(path, timeout=10) as connection:
-        connection.execute("UPDATE holdfast_finished SET expires_at = 1")
-    connection.close()
+    past = "1" if backend.dialect == "sqlite" else "to_timestamp(1)"
+    backend.execute(f"UPDATE {{}}finished SET expires_at = {past}")
     start_worker(cleanup_interval=0.05)
     while any(app.jobs.status(job.id) != "not found" for job in jobs):
         Event().wait(0.01)

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
+from threading import Event
+from typing import Any
 
 import pytest
 
 from holdfast import Holdfast, JobFailed
+from holdfast.client.clock import ids
+from holdfast.store.records import LaneMark, WorkerRow
+from holdfast.store.verbs.claim import claim
+from holdfast.store.verbs.workers import register, unregister
+from holdfast.worker.status import ExitStatus
+from tests.worker.conftest import StartWorker
+from tests.worker.faults import cuttable
 from tests.worker.program import aquick, dies, dozes, exits, quick, sleeps
 from tests.worker.programs import Programs
 
@@ -113,3 +123,42 @@ def test_a_stopped_worker_that_comes_back_is_refused(client_app: Holdfast, progr
     for process in (first, second):
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, programs.logs()
+
+
+def test_a_burst_waits_for_what_the_dead_held(app: Holdfast, start_worker: StartWorker) -> None:
+    """It looks for due jobs before the rescue has brought back what a dead worker held."""
+    go_on = Event()
+
+    @app.task(name="held", retry=lambda failures, error: timedelta(0))
+    def held() -> int:
+        return 1
+
+    job = held.enqueue()
+    phantom = WorkerRow(
+        id=ids.next(),
+        host="h",
+        pid=1,
+        version="0",
+        queues=None,
+        tasks=["held"],
+        restricted=False,
+        concurrency=1,
+    )
+    store = app.client.store
+    store.write(register, phantom)
+    assert store.write(claim, phantom.id, ids.next(), [LaneMark("default", 0)], 5, ["held"])
+    store.write(unregister, phantom.id)
+    line = cuttable(app)
+    way = line.send
+
+    def send(go: Any, verb: Any, *args: Any, **kwargs: Any) -> Any:
+        if verb.__name__ == "rescue":
+            go_on.wait(20)
+        return way(go, verb, *args, **kwargs)
+
+    line.send = send  # type: ignore[method-assign]
+    worker = start_worker(burst=True)
+    assert worker.wait(0.3) is None
+    go_on.set()
+    assert worker.wait(20) is ExitStatus.FINISHED
+    assert (job.result(timeout=5), job.refresh().attempt) == (1, 2)

@@ -70,12 +70,15 @@ def migrate(url: str, schema: str) -> list[str]:
         store.close()
 
 
-def migration_text(url: str) -> str:
-    """The SQL of all migrations for that kind of database."""
-    from holdfast.store.text import migrations
+def migration_text(url: str, schema: str, above: int) -> str:
+    """The SQL of the migrations after a version, for that kind of database."""
+    if dialect(url) == "sqlite":
+        from holdfast.store.sqlite.schema import script as file_script
 
-    parts = [f"-- {name}\n{text.strip()}\n" for _, name, text in migrations(dialect(url))]
-    return "\n".join(parts)
+        return file_script(above)
+    from holdfast.store.postgres.schema import script
+
+    return script(schema, above)
 
 
 def dialect(url: str) -> Literal["sqlite", "postgres"]:

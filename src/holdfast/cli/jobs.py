@@ -119,7 +119,7 @@ def show(ids: tuple[str, ...], traceback: bool, reveal: bool, as_json: bool) -> 
     Arguments that a task declares as sensitive are masked. Where the task isn't known, because only --url is
     given, all are.
     """
-    from holdfast.cli.jobview import document, pairs
+    from holdfast.cli.jobview import document, known, pairs
 
     app = open_database()
     found = [app.jobs.get(job_id) for job_id in ids]
@@ -132,6 +132,10 @@ def show(ids: tuple[str, ...], traceback: bool, reveal: bool, as_json: bool) -> 
         if number:
             click.echo()
         print_pairs(pairs(app, job, now, reveal=reveal, traceback=traceback))
+    if not reveal and any(job.args and not known(app, job) for job in found):
+        say(
+            "Arguments are masked: without the application nobody knows which are sensitive. --reveal shows them."
+        )
 
 
 @jobs.command(

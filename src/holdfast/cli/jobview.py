@@ -101,11 +101,16 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def known(app: Holdfast, job: Job[Any]) -> bool:
+    """True if the job's task is declared here, and with it what is sensitive."""
+    return app.client.registry.find(job.task) is not None
+
+
 def arguments(app: Holdfast, job: Job[Any], *, reveal: bool) -> dict[str, Any]:
     """The arguments, masked where they are sensitive, and where nobody here knows whether they are."""
     if reveal:
         return job.args
-    if app.client.registry.find(job.task) is None:
+    if not known(app, job):
         return dict.fromkeys(job.args, MASK)
     return job.masked_args
 

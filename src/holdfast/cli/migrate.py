@@ -17,9 +17,12 @@ from holdfast.cli.screen import print_json, say
     ],
 )
 @click.option("--sql", is_flag=True, help="Print the SQL of all migrations; the database isn't touched.")
+@click.option(
+    "--above", metavar="VERSION", type=int, default=0, help="With --sql: only migrations after this one."
+)
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 if a migration is missing.")
 @json_option
-def migrate(sql: bool, check: bool, as_json: bool) -> None:
+def migrate(sql: bool, above: int, check: bool, as_json: bool) -> None:
     """Bring the database's schema to this version.
 
     SQLite files are migrated on first use, so this is for PostgreSQL, and for those who want to know. Run by
@@ -30,9 +33,11 @@ def migrate(sql: bool, check: bool, as_json: bool) -> None:
 
     if sql and (check or as_json):
         raise click.UsageError("--sql goes alone")
+    if above and not sql:
+        raise click.UsageError("--above goes with --sql")
     url, schema = database_url()
     if sql:
-        click.echo(databases.migration_text(url), nl=False)
+        click.echo(databases.migration_text(url, schema, above), nl=False)
     elif check:
         databases.check_schema(url, schema)
         if as_json:

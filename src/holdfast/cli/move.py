@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -65,29 +65,22 @@ def move(
     from holdfast.store.move.place import open_source, open_target
 
     schema = asked_schema()
-    with _opened(open_source(source, from_schema or schema)) as here:
-        with _opened(open_target(target, to_schema or schema)) as there, _Screen() as screen:
-            began = time.monotonic()
-            try:
-                if undoing:
-                    taken = mover.undo(here, there, screen)
-                else:
-                    moved = mover.move(here, there, screen)
-            except (StoreError, KeyboardInterrupt) as error:
-                if not isinstance(error, MoveRefused):
-                    screen.say(
-                        "Nothing is lost: run the same command again to go on, or with --undo to give up."
-                    )
-                raise
-            seconds = time.monotonic() - began
+    with ExitStack() as stack:
+        here = stack.enter_context(_opened(open_source(source, from_schema or schema)))
+        there = stack.enter_context(_opened(open_target(target, to_schema or schema)))
         if undoing:
+            with _Screen() as screen:
+                taken = mover.undo(here, there, screen)
             _print_undone(here, taken, as_json)
-        else:
-            _print_moved(here, there, moved, seconds, as_json)
+            return
+        began = time.monotonic()
+        with _Screen() as screen:
+            moved = mover.move(here, there, screen)
+        _print_moved(here, there, moved, time.monotonic() - began, as_json)
 
 
 @contextmanager
-def _opened(place: Place) -> Iterator[Place]:
+def _opened(place: Place) -> Generator[Place]:
     try:
         yield place
     finally:
@@ -104,10 +97,12 @@ class _Screen:
         self._what = ""
         self._told = time.monotonic()
 
-    def __enter__(self) -> _Screen:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, _: object) -> None:
+        if isinstance(error, StoreError | KeyboardInterrupt) and not isinstance(error, MoveRefused):
+            self.say("Nothing is lost: run the same command again to go on, or with --undo to give up.")
         if self._bar is not None:
             self._bar.stop()
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.command import Group, json_option
 from holdfast.cli.screen import Column, print_json, print_table
 from holdfast.cli.target import open_database
 from holdfast.cli.text import when_text
 from holdfast.core.times import to_datetime
+
+if TYPE_CHECKING:
+    from holdfast.store.records import QueueRecord
 
 queues = Group(
     name="queues",
@@ -43,39 +47,27 @@ def list_queues(as_json: bool) -> None:
 
     records = queue_records(open_database())
     if as_json:
-        print_json(
-            {
-                "queues": [
-                    {
-                        "name": queue.name,
-                        "declared": queue.declared,
-                        "pending": queue.pending,
-                        "due": queue.due,
-                        "running": queue.running,
-                        "succeeded": queue.succeeded,
-                        "failed": queue.failed,
-                        "cancelled": queue.cancelled,
-                        "oldest_due": None
-                        if queue.oldest_due is None
-                        else to_datetime(queue.oldest_due).isoformat(),
-                    }
-                    for queue in records
-                ]
-            }
-        )
+        print_json({"queues": [_document(queue) for queue in records]})
         return
     now = datetime.now(UTC)
-    rows = [
-        [
-            queue.name,
-            f"{queue.pending:,}",
-            f"{queue.due:,}",
-            f"{queue.running:,}",
-            f"{queue.failed:,}",
-            f"{queue.succeeded:,}",
-            f"{queue.cancelled:,}",
-            "" if queue.oldest_due is None else when_text(to_datetime(queue.oldest_due), now),
-        ]
-        for queue in records
-    ]
-    print_table(COLUMNS, rows, empty="There are no queues yet.")
+    print_table(COLUMNS, [_row(queue, now) for queue in records], empty="There are no queues yet.")
+
+
+def _document(queue: QueueRecord) -> dict[str, Any]:
+    return {
+        "name": queue.name,
+        "declared": queue.declared,
+        "pending": queue.pending,
+        "due": queue.due,
+        "running": queue.running,
+        "succeeded": queue.succeeded,
+        "failed": queue.failed,
+        "cancelled": queue.cancelled,
+        "oldest_due": None if queue.oldest_due is None else to_datetime(queue.oldest_due).isoformat(),
+    }
+
+
+def _row(queue: QueueRecord, now: datetime) -> list[str]:
+    counts = (queue.pending, queue.due, queue.running, queue.failed, queue.succeeded, queue.cancelled)
+    since = None if queue.oldest_due is None else to_datetime(queue.oldest_due)
+    return [queue.name, *(f"{count:,}" for count in counts), when_text(since, now)]

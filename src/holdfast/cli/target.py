@@ -55,16 +55,29 @@ def open_database() -> Holdfast:
     return _closed_at_the_end(Holdfast(url, schema=asked_schema()))
 
 
-def database_url() -> tuple[str, str]:
+def named_app() -> Holdfast | None:
+    """The application, if one is named and no URL instead.
+
+    Raises:
+        AppNotFound: it can't be imported.
+    """
+    spec = _app_spec()
+    return _closed_at_the_end(_find(spec)) if spec and not _asked("url") else None
+
+
+def database_url(app: Holdfast | None = None) -> tuple[str, str]:
     """The URL and the schema of the database, which isn't opened.
+
+    Args:
+        app: what `named_app` gave, where that was asked for already.
 
     Raises:
         AppNotFound: the application can't be imported.
     """
-    spec, schema = _app_spec(), asked_schema()
-    if spec and not _asked("url"):
-        return _closed_at_the_end(_find(spec)).url, schema
-    return _url(), schema
+    app = app or named_app()
+    if app is not None:
+        return app.url, _asked("schema") or app.schema
+    return _url(), asked_schema()
 
 
 def asked_schema() -> str:

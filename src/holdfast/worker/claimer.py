@@ -287,7 +287,8 @@ class Claimer:
         self._anything = False
         self._lanes.look_begins()
         if self._options.marks and now < self._sweep_at:
-            self._lanes.learn(self._channel.read(probe, self._lanes.known()), self._worker.now())
+            known = self._lanes.known()
+            self._lanes.learn(self._channel.read(probe, known) if known else [], self._worker.now())
         else:
             self._lanes.learn(self._channel.read(read_lanes, self._options.queues), self._worker.now())
             # Under an old snapshot a look at all there is walks over what was claimed long ago: not too often then.

@@ -9,6 +9,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from holdfast.core.errors import StoreClosed
 from holdfast.core.outcomes import Interrupted, Outcome, Raised
 from holdfast.core.policy import DEFAULT
 from holdfast.core.times import SECOND
@@ -290,6 +291,8 @@ class Crew:
 
     def look_after(self) -> None:
         """From time to time."""
+        if self.client.closed:
+            self.failed(StoreClosed("the application was closed while its worker was at work"))
         self.loop_executor.sweep()
 
     def used_memory(self, used: int | None) -> None:

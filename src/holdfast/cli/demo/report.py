@@ -34,6 +34,8 @@ class Report:
     """Jobs by state, the scheduled one included."""
     stumbled: list[str] = field(default_factory=list[str])
     """Files whose first attempt failed on purpose, and that then succeeded."""
+    cut_off: list[str] = field(default_factory=list[str])
+    """Files whose job was running when its worker was killed."""
     retried: list[str] = field(default_factory=list[str])
     """Others that took more than one attempt."""
     stock: Stock | None = None
@@ -97,11 +99,17 @@ def _note(report: Report, job: Job[Any]) -> None:
     if job.state == "succeeded":
         report.archived[path] = job.result(timeout=0)
         if job.attempt > 1:
-            (report.stumbled if job.args.get("stumbles") else report.retried).append(path)
+            _kind_of_retry(report, job).append(path)
     elif job.state == "cancelled":
         report.gone.append(path)
     else:
         (report.unreadable if job.reason == "error" else report.failed)[path] = _why(job)
+
+
+def _kind_of_retry(report: Report, job: Job[Any]) -> list[str]:
+    if job.args.get("stumbles"):
+        return report.stumbled
+    return report.cut_off if job.crashes else report.retried
 
 
 def _why(job: Job[Any]) -> str:

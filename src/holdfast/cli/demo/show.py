@@ -27,6 +27,8 @@ WIDTH = 78
 """Of the table, if the terminal is wider."""
 LABEL = 10
 MANY = 100
+CLIPPED = 28
+"""Characters of a name in a list of some."""
 NAMED = 3
 """How many files a line names before it says "and N more"."""
 LINE_EVERY = 2.0
@@ -118,12 +120,12 @@ class Show:
             yield move
 
     def _lines(self, what: str, total: int) -> Move:
-        told = time.monotonic()
+        told, last = time.monotonic(), -1
 
         def tell(done: int, note: str = "") -> None:
-            nonlocal told
-            if time.monotonic() - told >= LINE_EVERY:
-                told = time.monotonic()
+            nonlocal told, last
+            if time.monotonic() - told >= LINE_EVERY and done != last:
+                told, last = time.monotonic(), done
                 self._row(what, f"{done:,} of {total:,}" + (f" ({note})" if note else ""))
 
         return tell
@@ -159,10 +161,14 @@ class Show:
                 "Equal files",
                 Text(f"{count_text(twins, 'file shares', 'files share')} a copy with another"),
             )
-        for kind, retried in (("on purpose", report.stumbled), ("for a reason", report.retried)):
+        for kind, retried in (
+            ("that failed once on purpose", report.stumbled),
+            ("that a killed worker had begun", report.cut_off),
+            ("that failed at first", report.retried),
+        ):
             if retried:
-                names = self._some(["/".join(name.split("/")[-2:]) for name in sorted(retried)])
-                yield "Retried", Text(f"{count_text(len(retried), 'job')} that failed once {kind}: {names}")
+                names = self._some(_short_names(sorted(retried)))
+                yield "Retried", Text(f"{count_text(len(retried), 'job')} {kind}: {names}")
         if report.stock:
             late = report.stock.late_seconds
             why = " (the demo was cut short meanwhile)" if resumed and late > 1 else ""
@@ -227,6 +233,16 @@ class Show:
 
     def _arrow(self) -> str:
         return "→" if self._unicode else "->"
+
+
+def _short_names(names: Sequence[str]) -> list[str]:
+    """The last part of each, two parts where that alone would name two alike; the middle of long ones left out."""
+    parts = 1 if len({name.rpartition("/")[2] for name in names}) == len(names) else 2
+    short = ["/".join(name.split("/")[-parts:]) for name in names]
+    return [
+        name if len(name) <= CLIPPED else f"{name[: CLIPPED // 2]}...{name[-CLIPPED // 2 :]}"
+        for name in short
+    ]
 
 
 def _states(states: Counter[str]) -> Text:

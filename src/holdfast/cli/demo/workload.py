@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from holdfast.cli.demo.stopping import Stopped
 from holdfast.cli.demo.tasks import QUEUE, Workshop, archive, router, take_stock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from holdfast.cli.demo.stopping import Stopping
     from holdfast.cli.demo.tree import Tree
     from holdfast.worker.worker import Worker
@@ -26,6 +29,10 @@ CHUNK = 1_000
 SCHEDULED_AFTER = timedelta(seconds=1)
 POLL = 0.1
 """Seconds between two looks at the counters; longer if looking itself takes long."""
+STALLED = 5.0
+"""Seconds without any change after which it is time to look for a reason."""
+LEAST_ROOM = 1_000_000
+"""Bytes below which a disk is called full."""
 GRACE = 10.0
 """Seconds that running jobs get to finish after Ctrl-C."""
 
@@ -75,7 +82,8 @@ class Workload:
 
     def __init__(self, place: Place, url: str) -> None:
         self._place = place
-        self.app = Holdfast(url, lifespan=self._lifespan, logger=_log_to(place.log))
+        _log_to(place.log)
+        self.app = Holdfast(url, lifespan=self._lifespan)
         self.app.include(router)
 
     def __enter__(self) -> Self:
@@ -144,26 +152,52 @@ class Workload:
         """
         worker = self.app.worker(queues=[QUEUE], threads=threads)
         worker.start()
+        wait = True
         try:
             self._follow(worker, look, stopping)
+        except DemoError:
+            # The worker would go on trying; leaving it behind loses nothing.
+            wait = False
+            raise
         finally:
-            worker.request_stop(GRACE)
-            while worker.wait(POLL) is None:
-                try:
-                    stopping.check()
-                except Stopped:
-                    worker.request_stop(0)
+            worker.request_stop(GRACE if wait else 0)
+            if wait:
+                self._wait_for_end(worker, stopping)
 
     def _follow(self, worker: Worker, look: Callable[[Counts], object], stopping: Stopping) -> None:
+        last, moved = None, time.monotonic()
         while worker.wait(0) is None:
-            began = time.perf_counter()
+            began = time.monotonic()
             counts = self.counts()
-            cost = time.perf_counter() - began
             look(counts)
             if not counts.alive:
                 return
-            stopping.pause(max(POLL, 10 * cost))
+            if counts != last:
+                last, moved = counts, began
+            elif began - moved > STALLED:
+                self._refuse_full_disk()
+            stopping.pause(max(POLL, 10 * (time.monotonic() - began)))
         raise DemoError(f"the worker has ended before its time; its log: {self._place.log}")
+
+    def _refuse_full_disk(self) -> None:
+        """Nothing moves: a worker waits patiently for room on the disk, a person need not."""
+        if shutil.disk_usage(self._place.folder).free < LEAST_ROOM:
+            raise DemoError(
+                f"the disk of {self._place.folder} is full; make room and run the same command again, "
+                "or name another place with --into"
+            )
+
+    def _wait_for_end(self, worker: Worker, stopping: Stopping) -> None:
+        """Until the worker has ended. A second Ctrl-C shortens it, a third leaves at once, which harms nothing."""
+        told = 0
+        while worker.wait(POLL) is None:
+            try:
+                stopping.check()
+            except Stopped as stop:
+                told += 1
+                worker.request_stop(0)
+                if told > 1:
+                    os._exit(128 + stop.number)
 
 
 def stumbling_files(files: Sequence[str]) -> list[str]:
@@ -179,15 +213,14 @@ def thread_count() -> int:
     return min(32, 2 * (os.cpu_count() or 1))
 
 
-def _log_to(path: os.PathLike[str]) -> logging.Logger:
-    """A logger that writes to a file: what the worker reports must not run through the picture."""
-    logger = logging.getLogger("holdfast.demo")
+def _log_to(path: Path) -> None:
+    """Have all that Holdfast logs written to a file: what a worker reports must not run through the picture."""
+    logger = logging.getLogger("holdfast")
     logger.propagate = False
     logger.setLevel(logging.INFO)
     for handler in logger.handlers[:]:
         logger.removeHandler(handler)
         handler.close()
     handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.addHandler(handler)
-    return logger

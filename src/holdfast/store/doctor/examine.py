@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from holdfast.core.errors import HoldfastError, SchemaMismatch, StoreError
 from holdfast.store.doctor import file, places, privileges, queue, server
-from holdfast.store.doctor.finding import Finding, error, fine, span, warning
+from holdfast.store.doctor.finding import Finding, Level, error, fine, span, warning
 from holdfast.store.open import SQLITE
 from holdfast.store.statement import Statement, Verb
 from holdfast.store.verbs.audience import server_time
@@ -19,6 +19,13 @@ from holdfast.store.verbs.audience import server_time
 P = ParamSpec("P")
 T = TypeVar("T")
 Findings = list[Finding]
+
+
+class Read(Protocol):
+    """Runs a verb that changes nothing, within limits."""
+
+    def __call__(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
+
 
 CLOCKS_APART = 5.0
 """Seconds between the host's clock and the server's."""
@@ -60,7 +67,13 @@ def _examine_server(url: str, schema: str, declared: Sequence[str] | None) -> Fi
             read(server_time)
             found = [fine("reachable", f"{store.address} answers in {span(time.perf_counter() - before)}")]
         except StoreError as failed:
-            return [error("reachable", str(failed), "`pg_isready -d URL` and `psql URL` try the same without Holdfast")]
+            return [
+                error(
+                    "reachable",
+                    str(failed),
+                    "`pg_isready -d URL` and `psql URL` try the same without Holdfast",
+                )
+            ]
         found += server.check_server(facts)
         rights = read(privileges.look, schema)
         found += privileges.check(rights, facts.role)
@@ -68,12 +81,13 @@ def _examine_server(url: str, schema: str, declared: Sequence[str] | None) -> Fi
         found += checked
         found += _clocks(lambda: read(server_time))
         found += server.check_sessions(facts) + server.check_frozen(facts)
-        for check in (server.check_settings, server.check_transactions, server.check_holders):
-            found += _tried(check.__name__, lambda check=check: read(check))
-        if any(one.level != "ok" for one in checked):
+        found += _tried("settings", lambda: read(server.check_settings))
+        found += _tried("transactions", lambda: read(server.check_transactions))
+        found += _tried("holders", lambda: read(server.check_holders))
+        if any(one.level is Level.ERROR for one in checked):
             return found
-        for of_schema in (server.check_tables, server.check_locks):
-            found += _tried(of_schema.__name__, lambda check=of_schema: read(check, schema))
+        found += _tried("tables", lambda: read(server.check_tables, schema))
+        found += _tried("locks", lambda: read(server.check_locks, schema))
         return found + _examine_queue(read, lambda: read(server_time), declared)
     finally:
         channel.close()
@@ -116,8 +130,11 @@ def _examine_file(url: str, declared: Sequence[str] | None) -> Findings:
     from holdfast.store.sqlite.store import clock
 
     place = Place.of(url)
-    if not Path(place.path).exists():
-        return [error("reachable", f"there is no database at {place.path}", NOT_MADE)]
+    try:
+        if not Path(place.path).exists():
+            return [error("reachable", f"there is no database at {place.path}", NOT_MADE)]
+    except PermissionError as closed:
+        return [error("reachable", f"{place.path} can't be looked at: {closed}", "Open its folders to this user")]
     check(place)
     found = file.check_library(place) + file.check_folder(place) + file.check_space(place)
     with closing(connect(place, timeout=5.0, readonly=True)) as connection:
@@ -125,10 +142,10 @@ def _examine_file(url: str, declared: Sequence[str] | None) -> Findings:
             found += file.check_journal(connection)
             found += file.check_wal(place) + file.check_freed(connection) + file.check_pages(connection)
         except sqlite3.Error as failed:
-            return [*found, error("integrity", f"{place.path} can't be read: {failed}", "Restore a backup")]
+            return [*found, error("integrity", f"{place.path} can't be read: {failed}", file.DAMAGED)]
     checked = _check_schema(lambda: schema.check(place))
     found += checked
-    if any(one.level != "ok" for one in checked):
+    if any(one.level is Level.ERROR for one in checked):
         return found
     readers = Readers(place, clock)
 
@@ -156,31 +173,26 @@ def _check_schema(check: Callable[[], None]) -> Findings:
     return [fine("schema", "the schema is that of this release")]
 
 
-def _examine_queue(
-    read: Callable[..., T], now: Callable[[], int], declared: Sequence[str] | None
-) -> Findings:
-    found: Findings = []
-
+def _examine_queue(read: Read, now: Callable[[], int], declared: Sequence[str] | None) -> Findings:
     def look() -> Findings:
-        facts: queue.Facts = read(queue.look, now())  # type: ignore[assignment]
-        for check in queue.CHECKS:
-            found.extend(check(facts))
-        return [] if declared is None else queue.check_declared(facts, declared)
+        facts = read(queue.look, now())
+        if facts.left:
+            # Nobody wants to run what is still there.
+            return queue.check_moves(facts)
+        found = [finding for check in queue.CHECKS for finding in check(facts)]
+        return found if declared is None else found + queue.check_declared(facts, declared)
 
-    found += _tried("the queue", look)
-    found += _tried("places", lambda: read(places.check_places))  # type: ignore[arg-type, return-value]
-    return found
+    return _tried("queue", look) + _tried("places", lambda: read(places.check_places))
 
 
 def _tried(name: str, check: Callable[[], Findings]) -> Findings:
     """A check that fails, or takes too long, says so and leaves the others alone."""
-    check_name = name.removeprefix("check_")
     try:
         return check()
     except StoreError as failed:
         return [
             warning(
-                check_name,
+                name,
                 f"could not be checked: {failed}",
                 "Call the doctor with the role of the schema's owner, or when the server is less busy",
             )

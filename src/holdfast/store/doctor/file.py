@@ -19,8 +19,13 @@ LITTLE_SPACE = 1_000_000_000
 NO_SPACE = 50_000_000
 CHECK_SECONDS = 10.0
 """So long the pages are checked; the check stops then."""
+FREED_BYTES = 64_000_000
 FREED = 0.5
 """Share of free pages from which on it is worth a word."""
+DAMAGED = (
+    "Stop everything that uses it, keep a copy, and restore a backup, or save what can be read with the sqlite3 "
+    "shell's `.recover`"
+)
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 
@@ -45,14 +50,18 @@ def check_folder(place: Place) -> list[Finding]:
             error(
                 "folder",
                 f"this user may not write {several(closed)}: it can neither enqueue nor run jobs",
-                f"chown or chmod them for the user of the application and the workers; or run the doctor as that user",
+                "chown or chmod them for the user of the application and the workers; or run the doctor as that user",
                 closed=closed,
             )
         ]
     kind = file_system(path.parent)
     if kind in IN_MEMORY:
         what = f"{path} is on a file system in memory ({kind}): a restart of the host loses every job"
-        return [warning("folder", what, "Move it to a disk with `holdfast move`, unless that is wanted", kind=kind)]
+        return [
+            warning(
+                "folder", what, "Move it to a disk with `holdfast move`, unless that is wanted", kind=kind
+            )
+        ]
     return [fine("folder", f"{path} ({kind or 'file system not known'}), writable", kind=kind)]
 
 
@@ -63,7 +72,11 @@ def check_space(place: Place) -> list[Finding]:
         return [error("disk", what, "Free some space now", free_bytes=free)]
     if free < LITTLE_SPACE:
         what = f"{size(free)} are free on the disk: when it is full, nothing can be enqueued or settled"
-        return [warning("disk", what, "Free some space, or move to another disk with `holdfast move`", free_bytes=free)]
+        return [
+            warning(
+                "disk", what, "Free some space, or move to another disk with `holdfast move`", free_bytes=free
+            )
+        ]
     return [fine("disk", f"{size(free)} are free", free_bytes=free)]
 
 
@@ -73,7 +86,7 @@ def check_journal(connection: sqlite3.Connection) -> list[Finding]:
         return [
             warning(
                 "journal",
-                f"the journal mode is {mode}, not wal: readers and the writer stop each other. Something has changed it",
+                f"the journal mode is {mode}, not wal: readers and the writer stop each other. Something changed it",
                 "Opening the file with Holdfast sets it right; find the program that doesn't want it so",
                 mode=mode,
             )
@@ -109,7 +122,9 @@ def check_pages(connection: sqlite3.Connection, clock: Callable[[], float] = tim
     except sqlite3.OperationalError as stopped:
         if getattr(stopped, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
             raise
-        note = f"no damage was found in the first {span(CHECK_SECONDS)} of looking; the file is too big for more"
+        note = (
+            f"no damage was found in the first {span(CHECK_SECONDS)} of looking; the file is too big for more"
+        )
         return [fine("integrity", note, complete=False)]
     finally:
         connection.set_progress_handler(None, 0)
@@ -118,8 +133,7 @@ def check_pages(connection: sqlite3.Connection, clock: Callable[[], float] = tim
             error(
                 "integrity",
                 f"the file is damaged: {several(rows, 2)}",
-                "Stop everything that uses it, keep a copy, and restore a backup, or save what can be read with the "
-                "sqlite3 shell's `.recover`",
+                DAMAGED,
                 problems=rows,
             )
         ]
@@ -129,12 +143,20 @@ def check_pages(connection: sqlite3.Connection, clock: Callable[[], float] = tim
 def check_freed(connection: sqlite3.Connection) -> list[Finding]:
     """Space that deleted jobs have left."""
     pages, free, each = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
     )
     data = {"bytes": pages * each, "free_bytes": free * each}
-    if free * each > BIG_WAL and free > FREED * pages:
+    if free * each > FREED_BYTES and free > FREED * pages:
         what = f"{size(free * each)} of the file's {size(pages * each)} are empty: used again, but not given back"
-        return [warning("space", what, "To give it back, run VACUUM in a quiet minute with the workers stopped", **data)]
+        return [
+            warning(
+                "space",
+                what,
+                "To give it back, run VACUUM in a quiet minute with the workers stopped",
+                **data,
+            )
+        ]
     return [fine("space", f"{size(pages * each)}, of which {size(free * each)} are empty", **data)]
 
 
@@ -149,14 +171,9 @@ def check_leftovers(place: Place, workers: set[str]) -> list[Finding]:
     )
     if not left:
         return [fine("leftovers", "no files of dead workers lie about")]
-    return [
-        warning(
-            "leftovers",
-            f"{len(left)} files of workers that are no more lie beside the database: {several(left, 2)}. They do no harm",
-            f"rm {several(left, 2)}",
-            files=left,
-        )
-    ]
+    some = several(left, 2)
+    what = f"{len(left)} files of workers that are no more lie beside the database; they do no harm: {some}"
+    return [warning("leftovers", what, f"rm {some}", files=left)]
 
 
 def _literally(text: str) -> str:
@@ -168,7 +185,7 @@ def _processes(path: str) -> list[str]:
     found: list[str] = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(os.readlink(one) == path for one in (process / "fd").iterdir()):
+            if any(str(one.readlink()) == path for one in (process / "fd").iterdir()):
                 found.append(f"{process.name} ({(process / 'comm').read_text().strip()})")
         except OSError:
             continue

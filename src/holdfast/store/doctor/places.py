@@ -32,7 +32,11 @@ def check_places() -> Verb[list[Finding]]:
             )
         )
     looked_at = rows[0][4]
-    some = f"the newest and the oldest {HALF:,} jobs are" if looked_at >= 2 * HALF else f"all {looked_at:,} jobs are"
+    some = (
+        f"the newest and the oldest {HALF:,} jobs are"
+        if looked_at >= 2 * HALF
+        else f"all {looked_at:,} jobs are"
+    )
     return found or [fine("places", f"{some} in exactly one place each", looked_at=looked_at)]
 
 

@@ -1,4 +1,4 @@
-"""What the roles of workers and enqueuers must be allowed, table by table. docs/postgres.md has the same as GRANTs."""
+"""What each kind of role must be allowed, table by table. docs/postgres.md has the same as GRANTs."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from holdfast.store.doctor.finding import Finding, error, fine, several, warning
 from holdfast.store.statement import Statement, Verb
 
 READ = frozenset({"SELECT"})
-CHANGE = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
+ADD_AND_DROP = frozenset({"SELECT", "INSERT", "DELETE"})
+ALL = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 WORKER: Mapping[str, frozenset[str]] = {
-    "jobs": CHANGE,
-    # FOR UPDATE, by which rows are locked, asks for UPDATE.
-    "pending": CHANGE,
-    "leases": CHANGE,
-    "finished": CHANGE,
-    "job_errors": CHANGE,
-    "job_progress": CHANGE,
-    "cancel_requests": CHANGE,
-    "queues": CHANGE,
-    "workers": CHANGE,
-    "unknown_tasks": CHANGE,
-    "audience": CHANGE,
-    "schema_version": READ,
+    "jobs": ALL,
+    # Rows of these are locked, and FOR UPDATE asks for UPDATE.
+    "pending": ALL,
+    "leases": ALL,
+    "finished": ALL,
+    "job_errors": ADD_AND_DROP,
+    "job_progress": ALL,
+    "cancel_requests": ADD_AND_DROP,
+    "queues": frozenset({"SELECT", "INSERT", "UPDATE"}),
+    "workers": ALL,
+    "unknown_tasks": ADD_AND_DROP,
+    "audience": ALL,
     "job_view": READ,
+    "moves": READ,
+    "schema_version": READ,
 }
 
 SOME = "SELECT of some columns"
@@ -35,6 +37,12 @@ ENQUEUER: Mapping[str, frozenset[str]] = {
     "pending": frozenset({"INSERT"}),
     "audience": READ,
     "schema_version": READ,
+}
+
+READER: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(WORKER, READ),
+    # Whoever waits for a result says so here, to be told of it.
+    "audience": ALL,
 }
 
 

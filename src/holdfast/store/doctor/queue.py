@@ -43,11 +43,13 @@ class DueLane(msgspec.Struct, frozen=True):
 
 
 class Lease(msgspec.Struct, frozen=True):
+    """A claimed batch."""
+
     id: str
     worker: str
     created_at: int
     jobs: int
-    has_worker: bool
+    """That it may still own."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -65,6 +67,11 @@ class Facts(msgspec.Struct, frozen=True):
     @property
     def alive(self) -> list[WorkerRecord]:
         return [worker for worker in self.workers if self.silence(worker) < SILENT]
+
+    @property
+    def left(self) -> bool:
+        """The jobs were moved elsewhere."""
+        return any(mark.role == "from" and mark.state == "moved" for mark in self.moves)
 
     def silence(self, worker: WorkerRecord) -> int:
         return self.now - worker.beat_at
@@ -98,7 +105,7 @@ def look(now: int) -> Verb[Facts]:
         workers=workers,
         due=looked_at,
         lanes_left_out=max(0, len(due) - LANES),
-        leases=[Lease(*row[:4], has_worker=bool(row[4])) for row in leases],
+        leases=[Lease(*row) for row in leases],
         unknown={(queue, task): since for queue, task, since in noted},
         moves=moves,
     )
@@ -128,7 +135,9 @@ def check_workers(facts: Facts) -> list[Finding]:
     if not found:
         hosts = sorted({worker.host for worker in alive})
         on = f" on {several(hosts)}" if hosts else ""
-        found.append(fine("workers", f"{_count(len(alive), 'worker')} alive{on}", alive=len(alive), hosts=hosts))
+        found.append(
+            fine("workers", f"{_count(len(alive), 'worker')} alive{on}", alive=len(alive), hosts=hosts)
+        )
     return found
 
 
@@ -201,7 +210,8 @@ def check_tasks(facts: Facts) -> list[Finding]:
                 queue=queue, task=task, noted_seconds=None if since is None else (facts.now - since) / SECOND,
             )
         )  # fmt: skip
-    return found or [fine("tasks", f"the tasks of due jobs are known (the first {HEAD:,} of each lane)")]
+    looked_at = f"the first {HEAD:,} of a lane"
+    return found or [fine("tasks", f"the workers of each queue know the tasks of its due jobs ({looked_at})")]
 
 
 def check_overdue(facts: Facts) -> list[Finding]:
@@ -226,7 +236,9 @@ def check_overdue(facts: Facts) -> list[Finding]:
                 workers=len(workers), running=running, slots=room,
             )
         )  # fmt: skip
-    return found or [fine("overdue", f"no job has been due for {span(OVERDUE / SECOND)} where workers serve it")]
+    return found or [
+        fine("overdue", f"no job has been due for {span(OVERDUE / SECOND)} where workers serve it")
+    ]
 
 
 def check_long_runs(facts: Facts) -> list[Finding]:
@@ -254,8 +266,14 @@ def check_moves(facts: Facts) -> list[Finding]:
     gone = next((mark for mark in facts.moves if mark.role == "from"), None)
     coming = [mark for mark in facts.moves if mark.role == "to" and mark.state == "moving"]
     if gone is not None and gone.state == "moved":
-        what = f"the jobs of this database were moved to {gone.other}; it takes no jobs and no workers any more"
-        return [error("move", what, "Give applications and workers that database's URL", to=gone.other, id=gone.id)]
+        what = (
+            f"the jobs of this database were moved to {gone.other}; it takes no jobs and no workers any more"
+        )
+        return [
+            error(
+                "move", what, "Give applications and workers that database's URL", to=gone.other, id=gone.id
+            )
+        ]
     found = [
         error(
             "move",

@@ -7,7 +7,10 @@ import msgspec
 from holdfast.store.doctor.finding import Finding, error, fine, several, size, span, warning
 from holdfast.store.statement import Statement, Verb
 
-SETTINGS = ("autovacuum", "track_counts", "fsync", "full_page_writes", "synchronous_commit")
+_GROWS = "nobody removes what was claimed, so the queue grows and slows down without end"
+_LOST = "a crash of the host can destroy the database, and with it every job"
+WANTED = {"autovacuum": _GROWS, "track_counts": _GROWS, "fsync": _LOST, "full_page_writes": _LOST}
+"""What it means when one of these is off."""
 LONG_TRANSACTION = 60
 """Seconds."""
 LONG_WAIT = 5.0
@@ -81,7 +84,9 @@ def check_sessions(server: Server) -> list[Finding]:
     """Room for more connections."""
     data = {"sessions": server.sessions, "most": server.most_sessions}
     if server.sessions < 0.9 * server.most_sessions:
-        return [fine("sessions", f"{server.sessions} of {server.most_sessions} connections are in use", **data)]
+        return [
+            fine("sessions", f"{server.sessions} of {server.most_sessions} connections are in use", **data)
+        ]
     return [
         warning(
             "sessions",
@@ -110,29 +115,18 @@ def check_frozen(server: Server) -> list[Finding]:
 
 def check_settings() -> Verb[list[Finding]]:
     """Settings on which the queue's promises stand."""
-    rows = yield Statement("doctor/settings", {"names": list(SETTINGS)})
+    rows = yield Statement("doctor/settings", {"names": [*WANTED, "synchronous_commit"]})
     settings: dict[str, str] = {row[0]: row[1] for row in rows}
-    found: list[Finding] = []
-    for name in ("autovacuum", "track_counts"):
-        if settings.get(name) == "off":
-            found.append(
-                error(
-                    "settings",
-                    f"{name} is off: nobody removes what was claimed, so the queue grows and slows down without end",
-                    f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf()",
-                    setting=name,
-                )
-            )
-    for name in ("fsync", "full_page_writes"):
-        if settings.get(name) == "off":
-            found.append(
-                error(
-                    "settings",
-                    f"{name} is off: a crash of the host can destroy the database, and with it every job",
-                    f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf()",
-                    setting=name,
-                )
-            )
+    found = [
+        error(
+            "settings",
+            f"{name} is off: {effect}",
+            f"ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf()",
+            setting=name,
+        )
+        for name, effect in WANTED.items()
+        if settings.get(name) == "off"
+    ]
     if settings.get("synchronous_commit") == "off":
         found.append(
             warning(
@@ -152,14 +146,21 @@ def check_tables(schema: str) -> Verb[list[Finding]]:
     tables = [Table(*row) for row in rows]
     found = [finding for table in tables for finding in _of_table(table, schema)]
     dead = {table.name: table.dead for table in tables}
-    return found or [fine("tables", f"no table is bloated: {sum(dead.values()):,} dead rows in all", dead=dead)]
+    return found or [
+        fine("tables", f"no table is bloated: {sum(dead.values()):,} dead rows in all", dead=dead)
+    ]
 
 
 def _of_table(table: Table, schema: str) -> list[Finding]:
     found: list[Finding] = []
     name = f"{schema}.{table.name}"
     ago = "never" if table.vacuumed_ago is None else f"{span(table.vacuumed_ago)} ago"
-    data = {"table": table.name, "live": table.live, "dead": table.dead, "vacuumed_seconds_ago": table.vacuumed_ago}
+    data = {
+        "table": table.name,
+        "live": table.live,
+        "dead": table.dead,
+        "vacuumed_seconds_ago": table.vacuumed_ago,
+    }
     data["bytes"] = total = table.heap_bytes + table.index_bytes
     if "autovacuum_enabled=false" in table.options or "autovacuum_enabled=off" in table.options:
         found.append(
@@ -201,7 +202,11 @@ def check_transactions() -> Verb[list[Finding]]:
     hidden = (yield Statement("doctor/hidden"))[0][0]
     found: list[Finding] = []
     for pid, role, application, client, state, seconds, holds, query in rows:
-        effect = HOLDS if holds else "it keeps vacuum from nothing, but the locks that it holds can stop a migration"
+        effect = (
+            HOLDS
+            if holds
+            else "it keeps vacuum from nothing, but the locks that it holds can stop a migration"
+        )
         found.append(
             warning(
                 "transactions",
@@ -225,11 +230,18 @@ def check_holders() -> Verb[list[Finding]]:
     rows = yield Statement("doctor/holders")
     found: list[Finding] = []
     for kind, name, seconds, behind, wal in rows:
-        data = {"kind": kind, "name": name, "seconds": seconds, "transactions_behind": behind, "wal_bytes": wal}
+        data = {
+            "kind": kind,
+            "name": name,
+            "seconds": seconds,
+            "transactions_behind": behind,
+            "wal_bytes": wal,
+        }
         if kind == "prepared transaction":
             if seconds > LONG_TRANSACTION:
-                what = f"the prepared transaction {name!r} has been left for {span(seconds)}: {HOLDS}; it outlives restarts"
-                found.append(warning("holders", what, f"COMMIT PREPARED '{name}' or ROLLBACK PREPARED '{name}'", **data))
+                what = f"the prepared transaction {name!r} has been left for {span(seconds)}: {HOLDS}"
+                remedy = f"COMMIT PREPARED '{name}' or ROLLBACK PREPARED '{name}'; it outlives restarts"
+                found.append(warning("holders", what, remedy, **data))
         elif (behind or 0) > BEHIND:
             what = f"{kind} {name!r} is {behind:,} transactions behind: {HOLDS}"
             found.append(warning("holders", what, _let_go(kind, name), **data))
@@ -242,9 +254,7 @@ def check_holders() -> Verb[list[Finding]]:
 def _let_go(kind: str, name: str) -> str:
     if kind.startswith("standby"):
         return "End the long query on that standby, or turn its hot_standby_feedback off"
-    return (
-        f"Bring back who reads it, or SELECT pg_drop_replication_slot('{name}'); max_slot_wal_keep_size sets a limit"
-    )
+    return f"Bring back who reads it, or SELECT pg_drop_replication_slot('{name}'); max_slot_wal_keep_size sets a limit"
 
 
 def check_locks(schema: str) -> Verb[list[Finding]]:

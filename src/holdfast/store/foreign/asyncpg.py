@@ -9,6 +9,7 @@ import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingT
 from holdfast.core.errors import InvalidTransaction
 from holdfast.store.foreign.failures import CLOSED, translated
 from holdfast.store.foreign.flow import ALONE, JOINED, Call, Result, Script
+from holdfast.store.foreign.identity import Place
 
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
@@ -27,6 +28,14 @@ class AsyncpgDriver:
         # What a pool lends is a new wrapper each time.
         self.connection = getattr(connection, "_con", connection) or connection
         self._address = address
+
+    def place(self) -> Place | None:
+        # asyncpg has no other names for these. Without them the server is asked.
+        address: Any = getattr(self.connection, "_addr", None)
+        database: Any = getattr(getattr(self.connection, "_params", None), "database", None)
+        if address is None or isinstance(address, str) or database is None:
+            return None
+        return (str(address[0]), str(address[1]), str(database))
 
     def script(self) -> Script:
         try:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 import psycopg
+from psycopg import conninfo
 
 from holdfast.core.errors import InvalidTransaction, SchemaMismatch, StoreError
 from holdfast.store.foreign.flow import Call, Flow
 from holdfast.store.postgres.address import Address
 
+PATIENCE = 2.0
+"""Seconds to wait for our own database's answer. Behind a pooler it may be waiting for the caller's connection."""
 RETRY = 30.0
-"""Seconds until the database is asked again after it could not be reached."""
+"""Seconds until the database is asked again after it gave none."""
+
+Place = tuple[str, str, str]
+"""Host, port and database, by the names that a connection was made with."""
 
 # Names and addresses don't tell: behind a pooler they may be anything. When the server started does, and which table
 # it is. Roles of any kind may ask for these.
@@ -24,8 +30,21 @@ _ASK = """SELECT current_database()::text, coalesce(to_regclass('{}.jobs')::oid:
 Identity = tuple[str, int, int]
 
 
+class Connected(Protocol):
+    """What is asked of a driver here."""
+
+    connection: Any
+    """The driver's own, which lives as long as the server's session."""
+
+    def place(self) -> Place | None:
+        """Where it is connected to, if it can say."""
+        ...
+
+
 class Databases:
-    """Tells the caller's connections that are to our database, asking each once.
+    """Tells the caller's connections that are to our database.
+
+    Most are made with the names in our own URL, and nobody has to ask. The server is asked about each other one, once.
 
     Args:
         address: where the jobs are.
@@ -33,17 +52,24 @@ class Databases:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self._places = _places(address.conninfo)
         self._known: WeakSet[Any] = WeakSet()
         self._ours: Identity | None = None
+        self._asking: threading.Thread | None = None
         self._not_before = 0.0
         self._guard = threading.Lock()
 
-    def knows(self, connection: Any) -> bool:
-        """True if this connection has been seen to be to our database."""
-        return connection in self._known
+    def knows(self, driver: Connected) -> bool:
+        """True if this connection is certainly to our database."""
+        if driver.connection in self._known:
+            return True
+        if driver.place() in self._places:
+            self._known.add(driver.connection)
+            return True
+        return False
 
-    def check(self, connection: Any) -> Flow[None]:
-        """Look at a connection.
+    def check(self, driver: Connected) -> Flow[None]:
+        """Ask a connection's server.
 
         Raises:
             SchemaMismatch: its database has no Holdfast tables.
@@ -68,23 +94,41 @@ class Databases:
                 f"are in {self._address.shown}; a job can only be enqueued in a transaction of its own database"
             )
         if ours is not None:
-            self._known.add(connection)
+            self._known.add(driver.connection)
 
     def ours(self, *, again: bool = False) -> Identity | None:
-        """What our own database answers; None if it can't be asked now, which is no reason to refuse a caller's.
-
-        On a connection of its own: one of the store's may be waiting for just the transaction that we are in.
-        """
+        """What our own database answers; None if it gives no answer now, which is no reason to refuse a caller's."""
         with self._guard:
             if (self._ours is not None and not again) or time.monotonic() < self._not_before:
                 return self._ours
-            try:
-                with self._address.connect("identity") as connection:
-                    row = connection.execute(_ASK.format(self._address.schema).encode()).fetchone()
-            except (StoreError, psycopg.Error):
+            if again:
                 self._ours = None
+            if self._asking is None or not self._asking.is_alive():
+                self._asking = threading.Thread(target=self._ask, name="holdfast-identity", daemon=True)
+                self._asking.start()
+            self._asking.join(PATIENCE)
+            if self._ours is None:
                 self._not_before = time.monotonic() + RETRY
-                return None
-            if row is not None:
-                self._ours = (row[0], row[1], row[2])
             return self._ours
+
+    def _ask(self) -> None:
+        # On a connection of its own: one of the store's may be waiting for just the transaction that we are in.
+        try:
+            with self._address.connect("identity") as connection:
+                row = connection.execute(_ASK.format(self._address.schema).encode()).fetchone()
+        except (StoreError, psycopg.Error):
+            return
+        if row is not None:
+            self._ours = (row[0], row[1], row[2])
+
+
+def _places(text: str) -> frozenset[Place]:
+    options = {name: str(value) for name, value in conninfo.conninfo_to_dict(text).items()}
+    hosts = options.get("host", "").split(",")
+    ports = options.get("port", "5432").split(",")
+    if len(ports) != len(hosts):
+        ports = ports[:1] * len(hosts)
+    database = options.get("dbname", options.get("user", ""))
+    return frozenset(
+        (host, port, database) for host, port in zip(hosts, ports, strict=True) if host and database
+    )

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from holdfast.store.foreign import resolve
 from holdfast.store.foreign.flow import Call, Flow, Manner, Result, Script, enclosed
-from holdfast.store.foreign.identity import Databases
+from holdfast.store.foreign.identity import Databases, Place
 from holdfast.store.foreign.known import ASYNC, belongs, refuse
 from holdfast.store.postgres.address import Address
 from holdfast.store.statement import Verb
@@ -22,6 +22,10 @@ class Driver(Protocol):
     connection: Any
     """The driver's own, which lives as long as the server's session."""
 
+    def place(self) -> Place | None:
+        """Where it is connected to, if it can say."""
+        ...
+
     def script(self) -> Script:
         """What is to enclose a verb. Raises InvalidTransaction where it can't be run now."""
         ...
@@ -34,6 +38,8 @@ class AsyncDriver(Protocol):
 
     placeholder: str
     connection: Any
+
+    def place(self) -> Place | None: ...
 
     def script(self) -> Script: ...
 
@@ -115,10 +121,11 @@ class Foreign:
 
     async def _awaited(self, connection: Any, verb: Callable[[], Verb[T]]) -> T:
         driver = self._async_driver(connection)
-        if not self._databases.knows(driver.connection):
+        driver.script()
+        if not self._databases.knows(driver):
             import asyncio
 
-            # Connecting takes milliseconds, or seconds where the network is down.
+            # Ours may have to be asked, which takes milliseconds, or seconds where it doesn't answer.
             await asyncio.to_thread(self._databases.ours)
         flow = self._flow(driver, verb)
         try:
@@ -135,7 +142,7 @@ class Foreign:
             return value
 
     def _flow(self, driver: Driver | AsyncDriver, verb: Callable[[], Verb[T]]) -> Flow[T]:
-        known = self._databases.knows(driver.connection)
-        first = None if known else self._databases.check(driver.connection)
+        script = driver.script()
+        first = None if self._databases.knows(driver) else self._databases.check(driver)
         manner = Manner(self._address.schema, driver.placeholder, self._notify)
-        return enclosed(verb, driver.script(), manner, first)
+        return enclosed(verb, script, manner, first)

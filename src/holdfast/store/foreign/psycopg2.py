@@ -12,6 +12,7 @@ from psycopg2 import extensions
 from holdfast.core.errors import InvalidTransaction
 from holdfast.store.foreign.failures import ABORTED, BUSY, CLOSED, translated
 from holdfast.store.foreign.flow import ALONE, JOINED, Call, Result, Script
+from holdfast.store.foreign.identity import Place
 
 _NUMBERED = re.compile(r"\$(\d+)")
 
@@ -24,6 +25,10 @@ class Psycopg2Driver:
     def __init__(self, connection: Any, address: str) -> None:
         self.connection = connection
         self._address = address
+
+    def place(self) -> Place:
+        info = self.connection.info
+        return (info.host, str(info.port), info.dbname)
 
     def script(self) -> Script:
         if self.connection.closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
 
@@ -41,14 +41,24 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where the move had ended before: there was nothing left to do."""
 
 
-class Watcher:
-    """Is told how it goes. This one doesn't care."""
+class Watcher(Protocol):
+    """Is told how it goes."""
 
     def say(self, text: str) -> None:
         """Something that a person may want to know."""
+        ...
 
     def progress(self, what: str, done: int, total: int) -> None:
         """So many jobs of all are copied, compared or taken back."""
+        ...
+
+
+class Silent:
+    """Doesn't care."""
+
+    def say(self, text: str) -> None: ...
+
+    def progress(self, what: str, done: int, total: int) -> None: ...
 
 
 def move(source: Place, target: Place, watcher: Watcher | None = None, *, lease: float = rest.LEASE) -> Moved:
@@ -64,7 +74,7 @@ def move(source: Place, target: Place, watcher: Watcher | None = None, *, lease:
         MoveRefused: something must be done first; the message says what.
         StoreError: and its kinds; what has been done so far stays, and the same call goes on from there.
     """
-    return _Move(source, target, watcher or Watcher(), lease).run()
+    return _Move(source, target, watcher or Silent(), lease).run()
 
 
 def undo(source: Place, target: Place, watcher: Watcher | None = None) -> int:
@@ -76,7 +86,7 @@ def undo(source: Place, target: Place, watcher: Watcher | None = None) -> int:
     Raises:
         MoveRefused: there is no such move, or it has ended.
     """
-    return _Move(source, target, watcher or Watcher(), rest.LEASE).undo()
+    return _Move(source, target, watcher or Silent(), rest.LEASE).undo()
 
 
 class _Move:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from holdfast.store.move.marks import fence
 from holdfast.store.move.tables import OF_JOBS, WHOLE, Table
@@ -107,6 +108,10 @@ def common(source: Page, target: Page) -> Page:
     }
 
 
-def in_order(table: Table, rows: Sequence[Row]) -> list[Row]:
+def in_order(table: Table, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """By key, as text: databases compare by rules of their own."""
-    return sorted((tuple(row) for row in rows), key=lambda row: row[: table.key])
+
+    def key(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        return row[: table.key]
+
+    return sorted((tuple(row) for row in rows), key=key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from holdfast.core.errors import MoveRefused
 from holdfast.core.job import Claimed, Failure, Settlement
@@ -57,7 +58,7 @@ def give_back(store: Store, dead: list[tuple[str, int]]) -> int:
     given = 0
     while True:
         now = store.now()
-        settled = store.write(rescue, dead, lambda job, _, now=now: _given_back(job, now))
+        settled = store.write(rescue, dead, partial(_given_back, now))
         given += len(settled)
         dead = []
         if not settled:
@@ -66,7 +67,7 @@ def give_back(store: Store, dead: list[tuple[str, int]]) -> int:
             time.sleep(LOOK)
 
 
-def _given_back(job: Claimed, now: int) -> Settlement:
+def _given_back(now: int, job: Claimed, _: str) -> Settlement:
     return settle(job, Interrupted(started=False), DEFAULT, now, describe=_describe)
 
 

@@ -9,11 +9,17 @@ import psycopg
 from holdfast.core.errors import SchemaMismatch
 from holdfast.store.postgres.address import Address
 from holdfast.store.postgres.failures import translate
-from holdfast.store.postgres.text import qualify
+from holdfast.store.postgres.text import check_schema_name, qualify
 from holdfast.store.text import migrations
 
-_TABLE = """CREATE SCHEMA IF NOT EXISTS holdfast; CREATE TABLE IF NOT EXISTS holdfast.schema_version (
+# Not IF NOT EXISTS: that asks for the right to create schemas even where this one is there, and an owner of the schema
+# alone need not have it.
+_SCHEMA = """DO $$ BEGIN
+    IF to_regnamespace('{0}') IS NULL THEN CREATE SCHEMA {0}; END IF;
+END $$"""
+_TABLE = """CREATE TABLE IF NOT EXISTS holdfast.schema_version (
     version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"""
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('holdfast migrate {0}'))"
 
 
 def newest() -> int:
@@ -22,15 +28,20 @@ def newest() -> int:
 
 
 def script(schema: str, above: int = 0) -> str:
-    """What `migrate` would run, as SQL for a DBA."""
-    parts = [f"BEGIN;\n{_TABLE};\n"]
+    """What `migrate` would run, as SQL for a DBA: all of it in one transaction.
+
+    Args:
+        schema: where the tables are to be.
+        above: only migrations after this version, for a database that has it.
+    """
+    check_schema_name(schema)
+    parts = ["BEGIN", _LOCK.format(schema), _SCHEMA.format(schema), qualify(_TABLE, schema)]
     for number, name, text in migrations("postgres"):
         if number > above:
-            parts.append(
-                f"-- {name}\n{text}\nINSERT INTO holdfast.schema_version VALUES ({number}, '{name}');\n"
-            )
-    parts.append("COMMIT;\n")
-    return qualify("\n".join(parts), schema)
+            parts.append(f"-- {name}\n{qualify(text.strip().removesuffix(';'), schema)}")
+            parts.append(qualify(f"INSERT INTO holdfast.schema_version VALUES ({number}, '{name}')", schema))
+    parts.append("COMMIT")
+    return "".join(f"{part};\n\n" for part in parts)
 
 
 def version(connection: psycopg.Connection[Any], schema: str) -> int:
@@ -53,12 +64,12 @@ def migrate(address: Address) -> list[str]:
     with address.connect("migrate") as connection:
         try:
             with connection.transaction():
-                lock = "SELECT pg_advisory_xact_lock(hashtext('holdfast migrate ' || %s))"
-                connection.execute(lock, (address.schema,))
+                connection.execute(_LOCK.format(address.schema).encode())
                 have = version(connection, address.schema)
                 _refuse_newer(have, address)
                 pending = [one for one in migrations("postgres") if one[0] > have]
                 if not have:
+                    connection.execute(_SCHEMA.format(address.schema).encode())
                     connection.execute(qualify(_TABLE, address.schema).encode())
                 for number, name, text in pending:
                     connection.execute(qualify(text, address.schema).encode())

@@ -66,7 +66,7 @@ def check(place: Place) -> None:
             )
     except PermissionError as error:
         raise StoreError(f"{path} can't be reached: {error}. Its folder must be open to this user") from error
-    kind = _file_system(path.parent)
+    kind = file_system(path.parent)
     if kind in NETWORK:
         raise StoreError(
             f"{path} is on a network file system ({kind}), where SQLite's locks can't be trusted. Use a local disk, "
@@ -107,7 +107,7 @@ def connect(place: Place, *, timeout: float, readonly: bool = False) -> sqlite3.
     return connection
 
 
-def _file_system(folder: Path) -> str | None:
+def file_system(folder: Path) -> str | None:
     """The kind of the file system that a folder is on, where the system tells."""
     try:
         mounts = Path("/proc/mounts").read_text("utf-8", "surrogateescape").splitlines()

@@ -7,6 +7,7 @@ import fcntl
 import os
 from collections.abc import Generator
 from pathlib import Path
+from weakref import WeakSet
 
 from holdfast.core.errors import StoreError, StoreReadOnly
 
@@ -28,6 +29,7 @@ class FileLock:
                 f"the lock file {path} can't be opened: {error.strerror}. It must be readable, and its folder "
                 "writable, by this user"
             ) from error
+        _open.add(self)
 
     def try_acquire(self) -> bool:
         """True if the lock is held now."""
@@ -44,8 +46,28 @@ class FileLock:
     def release(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def close(self) -> None:
+    def abandon(self) -> None:
+        """Close the file without unlocking it for others who share it."""
+        _open.discard(self)
         os.close(self._fd)
+        self._fd = -1
+
+    def close(self) -> None:
+        _open.discard(self)
+        if self._fd >= 0:
+            os.close(self._fd)
+
+
+_open: WeakSet[FileLock] = WeakSet()
+
+
+def _let_go() -> None:
+    """In a forked child: it shares the locks of its parent, and would go on holding them when that was killed."""
+    for lock in list(_open):
+        lock.abandon()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _life_file(database: str, worker: str) -> Path:

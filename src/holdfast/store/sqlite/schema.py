@@ -20,6 +20,22 @@ def newest() -> int:
     return migrations("sqlite")[-1][0]
 
 
+def script(above: int = 0) -> str:
+    """What `migrate` would run, as SQL for the sqlite3 shell: all of it in one transaction.
+
+    Args:
+        above: only migrations after this version, for a file that has it.
+    """
+    now = "CAST(strftime('%s') AS INTEGER) * 1000000"
+    parts = ["BEGIN IMMEDIATE", _TABLE]
+    for number, name, text in migrations("sqlite"):
+        if number > above:
+            parts.append(f"-- {name}\n{text.strip().removesuffix(';')}")
+            parts.append(f"INSERT INTO holdfast_schema_version VALUES ({number}, '{name}', {now})")
+    parts.append("COMMIT")
+    return "".join(f"{part};\n\n" for part in parts)
+
+
 def version(connection: sqlite3.Connection) -> int:
     """The version of a file; 0 for one without Holdfast's tables."""
     found = connection.execute(

@@ -47,6 +47,11 @@ def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
             return
     inserted = yield Many("insert_jobs", COLUMNS, rows)
     if inserted[0][0] != len(rows):
+        if resent and not inserted[0][0]:
+            # The earlier try may have committed between the two statements.
+            existing = yield from _existing([str(row[0]) for row in rows])
+            if len(existing) == len(rows):
+                return
         yield from _refuse(rows)
     yield Many("insert_pending", COLUMNS, rows)
     yield Wake(due=tuple(_first_due(jobs).values()))

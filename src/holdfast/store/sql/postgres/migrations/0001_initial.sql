@@ -1,7 +1,5 @@
 -- Where a job is found is its state: finished, else pending, else blocked, else a lease that owns it (running).
--- The schema's name is put in place of "holdfast." where another was chosen.
-
-CREATE SCHEMA IF NOT EXISTS holdfast;
+-- Where another schema was chosen, its name is put in place of this one's.
 
 CREATE TABLE holdfast.jobs (
     id          uuid PRIMARY KEY,

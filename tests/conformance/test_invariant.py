@@ -1,0 +1,55 @@
+"""The judge itself: each way of being out of place is noticed."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from holdfast.core import outcomes as o
+from tests.conformance.backends import SqliteBackend
+from tests.conformance.invariant import check, misplaced
+from tests.conformance.scene import Scene
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> SqliteBackend:
+    """A job in each place: one waits, one runs, one has ended under the lease of the one that runs."""
+    backend = SqliteBackend(str(tmp_path / "jobs.db"))
+    with closing(backend.open()) as store:
+        scene = Scene(store, backend)
+        worker = scene.worker()
+        ended, _ = scene.run(2, worker=worker)
+        scene.settle(worker, [scene.decide(ended, o.Fail("no"))])
+        scene.enqueue(queue="other")
+    assert misplaced(backend.tables(), quiet=True) == []
+    return backend
+
+
+RUNNING_WAITS = """INSERT INTO {}pending SELECT queue, 0, 1, id, task, 1, 1, 0 FROM {}jobs
+    WHERE id NOT IN (SELECT id FROM {}finished UNION SELECT id FROM {}pending)"""
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("DELETE FROM {}pending", "none of its places"),
+        ("DELETE FROM {}leases", "none of its places"),
+        ("DELETE FROM {}jobs WHERE queue = 'other'", "pending has .*, which is no job"),
+        ("DELETE FROM {}jobs WHERE id IN (SELECT id FROM {}finished)", "finished has .*, which is no job"),
+        ("INSERT INTO {}finished SELECT id, 'failed', NULL, 1, 1, 0, NULL, NULL, NULL, 1, NULL FROM {}pending",
+         "pending ×1, finished ×1"),
+        (RUNNING_WAITS, "pending ×1, a lease ×1"),
+        ("INSERT INTO {}leases SELECT 'again', worker, jobs, '[]', 1 FROM {}leases", "a lease ×2"),
+        ("UPDATE {}leases SET released = '[\"nobody\"]'", "released what it never named"),
+        ("UPDATE {}leases SET jobs = json_insert(jobs, '$[#]', jobs -> 0)", "names a job twice"),
+        ("INSERT INTO {}leases VALUES ('empty', 'w', '[]', '[]', 1)", "owns nothing and is still there"),
+        ("INSERT INTO {}job_progress VALUES ('nobody', 1, 1, NULL, 1)", "job_progress has nobody, which is no job"),
+        ("UPDATE {}job_errors SET id = 'nobody'", "job_errors has nobody, which is no job"),
+    ],
+)  # fmt: skip
+def test_damage_is_noticed(backend: SqliteBackend, damage: str, said: str) -> None:
+    backend.execute(damage)
+    with pytest.raises(AssertionError, match=said):
+        check(backend, quiet=True)
