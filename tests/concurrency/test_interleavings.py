@@ -202,5 +202,5 @@ def test_a_verb_that_breaks_a_rule_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, name: str, broken: object
 ) -> None:
     monkeypatch.setattr(module, name, broken)
-    wrong, failures, _ = interleave(SqliteBackend(str(tmp_path / "jobs.db")), 1, 2, 20.0)
+    wrong, failures, _ = interleave(SqliteBackend(str(tmp_path / "jobs.db")), 1, 6, 60.0)
     assert wrong or failures

@@ -26,8 +26,8 @@ QUEUE = "mail"
 TASK = "mail.send"
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
-SLACK = SECOND // 20
-"""Between two readings of a server's clock, one of which is an estimate of the client's."""
+SLACK = SECOND
+"""Between two readings of a server's clock, one of which is an estimate of a client that may be kept waiting."""
 
 
 def new_ids() -> IdSource:
@@ -125,11 +125,11 @@ class Scene:
 
     def due(self, settlement: Settlement) -> Settlement:
         """The same settlement, with the job to run at once."""
-        return replace(settlement, run_at=settlement.at - SECOND)
+        return replace(settlement, run_at=settlement.at - 10 * SECOND)
 
     def expired(self, settlement: Settlement) -> Settlement:
         """The same settlement, with the job's retention over already."""
-        return replace(settlement, expires_at=settlement.at - SECOND)
+        return replace(settlement, expires_at=settlement.at - 10 * SECOND)
 
     def decide(
         self, job: Claimed, outcome: Outcome, policy: Policy = DEFAULT, now: int | None = None

@@ -212,16 +212,17 @@ def test_a_second_decision_of_the_same_run_is_refused(scene: Scene) -> None:
     assert scene.errors(job.job_id) == []
 
 
-@pytest.mark.parametrize("second", outcomes(), ids=lambda outcome: f"then {outcome.name}")
-@pytest.mark.parametrize("first", outcomes(), ids=lambda outcome: outcome.name)
-def test_two_decisions_of_one_run_in_one_flush(scene: Scene, first: o.Outcome, second: o.Outcome) -> None:
+@OUTCOMES
+def test_two_decisions_of_one_run_in_one_flush(scene: Scene, outcome: o.Outcome) -> None:
     """A run that timed out and came back all the same: one of the two is kept, and the flush goes through."""
     worker = scene.worker()
-    job, neighbour = scene.run(2, worker=worker)
-    flush = [scene.decide(job, first), scene.decide(job, second), scene.decide(neighbour, o.Succeeded("2"))]
-    lost = scene.settle(worker, flush, [job.lease])
-    assert len(lost) <= 1
+    *claimed, neighbour = scene.run(len(outcomes()) + 1, worker=worker)
+    first = [scene.decide(job, outcome) for job in claimed]
+    second = [scene.decide(job, other) for job, other in zip(claimed, outcomes(), strict=True)]
+    flush = [*first, *second, scene.decide(neighbour, o.Succeeded("2"))]
+    lost = scene.settle(worker, flush, [neighbour.lease])
+    assert len({s.job.job_id for s in lost}) == len(lost)
     assert scene.get(neighbour.job_id).result == "2"
-    state = scene.get(job.job_id).state
-    assert state in {flush[0].state, flush[1].state}
+    for one, other in zip(first, second, strict=True):
+        assert scene.get(one.job.job_id).state in {one.state, other.state}
     scene.check(quiet=True)

@@ -42,7 +42,9 @@ HOT = [
     Statement("delete_errors", {"ids": SOME}),
     Statement("job_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50}),
     Statement("pending_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50}),
-    Statement("other_finished_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50, "state": "failed"}),
+    Statement(
+        "other_finished_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50, "state": "failed"}
+    ),
     Many("finish", FINISHED, [(SOME[0], "succeeded", None, *RUN, SOME[1], "null", 1, 2, 3)]),
     Many("wait", WAITING, [("q", 0, 1, SOME[0], "t", *RUN)]),
     Many("release", ("lease", "id"), [(SOME[0], SOME[1])]),
@@ -50,7 +52,9 @@ HOT = [
 TABLES = {"jobs", "pending", "leases", "finished", "job_errors"}
 
 
-@pytest.fixture(scope="module", params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))])
+@pytest.fixture(
+    scope="module", params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))]
+)
 def database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[psycopg.Connection[Any]]:
     """A database that the states below are made in, one after the other."""
     with servers.databases(request.param).fresh() as found:

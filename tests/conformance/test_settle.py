@@ -12,7 +12,7 @@ from holdfast.core.job import Claimed
 from holdfast.core.policy import Policy
 from holdfast.core.states import JobState, Reason
 from holdfast.store.verbs import settle
-from tests.conformance.scene import HOUR, QUEUE, SECOND, Scene
+from tests.conformance.scene import HOUR, QUEUE, Scene
 
 LATER = o.Retry(timedelta(hours=1))
 
@@ -240,7 +240,7 @@ def test_news_tells_what_ended_and_what_is_due_again(scene: Scene) -> None:
     worker = scene.worker()
     claimed = scene.run(6, worker=worker)
     news = scene.news()
-    soon, late = scene.store.now() + SECOND, scene.store.now() + HOUR
+    soon, late = scene.store.now() + HOUR, scene.store.now() + 2 * HOUR
     flush = [
         scene.decide(claimed[0], o.Succeeded()),
         scene.decide(claimed[1], o.Fail("x")),

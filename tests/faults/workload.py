@@ -62,12 +62,16 @@ class Fleet:
                 worker.kill()
             worker.wait()
 
-    def start(self, *options: str, url: str | None = None, prefix: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, *options: str, url: str | None = None, prefix: Sequence[str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """One more worker."""
         command = [*(self.prefix if prefix is None else prefix), sys.executable, "-m", "holdfast"]
         command += ["--app", "tests.faults.workload:app", "worker", "--log-level", "warning", *options]
         environment = {**os.environ, "HOLDFAST_URL": url or self.url, "HOLDFAST_TEST_LOG": str(self.log)}
-        worker = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL)
+        worker = subprocess.Popen(
+            command, env=environment, cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL
+        )
         self.workers.append(worker)
         return worker
 

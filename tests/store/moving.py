@@ -16,7 +16,7 @@ from holdfast.store.move.mover import Moved, Silent, Watcher, move, undo
 from holdfast.store.move.place import open_source, open_target
 from holdfast.store.records import QueueRow
 from holdfast.store.verbs import progress, queues, workers
-from tests.conformance.backends import Backend, PostgresBackend, SqliteBackend
+from tests.conformance.backends import Backend, PostgresBackend, SqliteBackend, prepare_postgres
 from tests.conformance.scene import HOUR, Scene
 from tests.servers.shared import Servers, versions
 
@@ -81,6 +81,8 @@ class Side:
         return [str(row[0]) for row in found]
 
 
+QUICK = "?options=-c%20synchronous_commit%3Doff"
+"""Nobody pulls the plug in these tests."""
 TABLES = ("jobs", "pending", "finished", "job_errors", "job_progress", "queues", "unknown_tasks")
 
 
@@ -114,6 +116,12 @@ class Road:
         with self._stores() as (source, target):
             return undo(source, target)
 
+    @property
+    def name(self) -> str:
+        """The source's name, as the target keeps it."""
+        with self._stores() as (source, _):
+            return str(source.name)
+
     def half_way(self) -> None:
         """Leave a move where some jobs are copied."""
         try:
@@ -137,14 +145,14 @@ class Road:
 def road(direction: str, folder: Path, servers: Servers, version: str = NEWEST) -> Iterator[Road]:
     """Fresh databases for one direction."""
     source, target = direction.split("-")
-    own = servers.databases(version).fresh() if "postgres" in direction else nullcontext()
+    own = servers.databases(version).fresh(prepare_postgres) if "postgres" in direction else nullcontext()
     with own as database:
 
         def side(kind: str, name: str) -> Side:
             if kind == "sqlite":
                 return Side(f"sqlite:///{folder / name}.db")
             assert database is not None
-            return Side(database.url, "elsewhere" if kind == "schema" else "holdfast")
+            return Side(f"{database.url}{QUICK}", "elsewhere" if kind == "schema" else "holdfast")
 
         yield Road(side(source, "from"), side(target, "to"))
 

@@ -15,6 +15,7 @@ from holdfast.core.outcomes import Retry
 from holdfast.core.states import JobState
 from holdfast.store import text
 from holdfast.store.move import pages
+from holdfast.store.move.marks import hold_target
 from holdfast.store.move.mover import Silent
 from holdfast.store.move.place import open_source
 from holdfast.store.move.tables import CLOSED, LEFT, OF_JOBS, WHOLE
@@ -174,6 +175,38 @@ def test_a_proven_death_needs_no_wait(tmp_path: Path) -> None:
         (tmp_path / f"a.db-worker-{worker}").touch()
     way.move(lease=1000)
     assert not (tmp_path / f"a.db-worker-{worker}").exists()
+
+
+def test_a_proven_life_needs_no_wait(tmp_path: Path) -> None:
+    """A worker that is stopped for a while doesn't beat, and lives."""
+    way = Road(Side(f"sqlite:///{tmp_path}/a.db"), Side(f"sqlite:///{tmp_path}/b.db"))
+    with way.source.scene() as scene:
+        worker = scene.worker()
+        with scene.store.proof_of_life(worker), pytest.raises(MoveRefused, match="is alive"):
+            way.move(lease=0.1)
+    way.move(lease=0.1)
+
+
+def test_a_target_held_by_a_process_that_died(main_way: Road) -> None:
+    """It died before it had closed the source: the next one takes over, or undoes that."""
+    with main_way.source.scene() as scene:
+        twice = scene.enqueue(3)[1]
+        name = main_way.name
+    with main_way.target.scene() as scene:
+        scene.store.write(hold_target, new_ids().next(), name, ())
+        with pytest.raises(StoreMoved):
+            scene.worker()
+    assert main_way.undo() == 0
+    with main_way.target.scene() as scene:
+        scene.store.write(workers.unregister, scene.worker())
+        scene.store.write(insert, [NewJob(job_id=twice, task="t", queue="q", args="{}")])
+        scene.store.write(hold_target, new_ids().next(), name, ())
+    with pytest.raises(MoveRefused, match=f"has job {twice} already"):
+        main_way.move()
+    with main_way.target.scene() as scene:
+        assert scene.store.write(jobs.delete, twice)
+        scene.store.write(hold_target, new_ids().next(), name, ())
+    assert main_way.move().jobs == 3
 
 
 def test_what_dead_workers_held_is_given_back_uncharged(main_way: Road) -> None:

@@ -15,7 +15,7 @@ from tests.conformance import invariant
 from tests.servers.shared import Servers, versions
 from tests.store.moving import DIRECTIONS, Road, furnish, road
 
-pytestmark = pytest.mark.skipif(not versions(), reason="no PostgreSQL here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not versions(), reason="no PostgreSQL here")]
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,6 @@ import pytest
 
 from holdfast import Holdfast
 from holdfast.core.errors import JobExists, StoreError
-from holdfast.core.ids import parse
 from holdfast.store.doctor import privileges
 from holdfast.store.open import open_store
 from holdfast.store.postgres.text import prepared
@@ -33,7 +32,8 @@ MAY: Mapping[str, Mapping[str, frozenset[str]]] = {
     "enqueuer": privileges.ENQUEUER,
     "reader": privileges.READER,
 }
-ENQUEUE = {"insert_jobs", "existing_jobs", "server_time"}
+ENQUEUE = {"insert_jobs", "existing_jobs", "server_time", "job_ids", "wait"}
+"""The last two follow from the others: ids and names of jobs can be read, rows of pending inserted."""
 
 
 @dataclass
@@ -78,13 +78,15 @@ def roles(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Roles]:
         finally:
             with database.server.connect(database.name) as admin:
                 for role in reversed(ROLES):
-                    admin.execute(f"DROP OWNED BY {roles.name(role)} CASCADE; DROP ROLE {roles.name(role)}".encode())
+                    admin.execute(
+                        f"DROP OWNED BY {roles.name(role)} CASCADE; DROP ROLE {roles.name(role)}".encode()
+                    )
 
 
 def statements() -> dict[str, bytes]:
     """Every statement of the store, with nothing for its parameters: planning it asks for the rights."""
     found: dict[str, bytes] = {}
-    for name in sorted(names("postgres")) + ["move/marks"]:
+    for name in [*sorted(names("postgres")), "move/marks"]:
         sql = prepared(name, "holdfast", "NULL").sql
         if sql:
             found[name] = f"EXPLAIN {sql}".encode()
@@ -110,7 +112,11 @@ def test_every_statement_is_allowed_to_workers_and_few_to_enqueuers(roles: Roles
         assert allowed(enqueuer) == ENQUEUE
     with roles.connect("reader") as reader:
         changing = {name for name in allowed(reader) if b"INSERT INTO" in statements()[name]}
-        changing |= {name for name in allowed(reader) if re.search(rb"\bUPDATE holdfast|DELETE FROM", statements()[name])}
+        changing |= {
+            name
+            for name in allowed(reader)
+            if re.search(rb"\bUPDATE holdfast|DELETE FROM", statements()[name])
+        }
         assert changing == {"listen", "stop_listening"}
 
 
@@ -143,8 +149,6 @@ def test_the_page_says_what_the_doctor_says(roles: Roles, role: str) -> None:
 
 def test_an_application_with_these_roles(roles: Roles) -> None:
     """A worker runs what an enqueuer enqueues, and a reader waits for the result."""
-    with roles.connect("owner") as owner:
-        owner.execute(f"GRANT {roles.name('reader')} TO {roles.name('enqueuer')}".encode()) if False else None
     working, enqueuing = Holdfast(roles.url("worker")), Holdfast(roles.url("enqueuer"))
 
     def declare(app: Holdfast) -> Any:
@@ -200,7 +204,10 @@ def test_only_the_owner_changes_the_schema(roles: Roles, role: str) -> None:
     store.check_schema()
     store.close()
     with roles.connect(role) as connection:
-        for statement in ("DROP TABLE holdfast.jobs", "CREATE TABLE holdfast.mine ()", "TRUNCATE holdfast.pending"):
+        for statement in (
+            "DROP TABLE holdfast.jobs",
+            "CREATE TABLE holdfast.mine ()",
+            "TRUNCATE holdfast.pending",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
-    assert parse("0190" + "0" * 28)

@@ -23,13 +23,17 @@ from tests.transactions.ways import Way
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no PgBouncer here")
 
+NO_CACHES = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: f"__{uuid4()}__",
+}
+"""What the documentation of SQLAlchemy advises."""
 WAYS: dict[str, Way] = {
     "psycopg": ways.Psycopg(),
     "psycopg-async": ways.AsyncPsycopg(),
     "asyncpg": ways.Asyncpg(statement_cache_size=0),
-    "sqlalchemy-asyncpg": ways.AsyncSqlalchemy(
-        "asyncpg", "session", connect_args={"statement_cache_size": 0}
-    ),
+    "sqlalchemy-asyncpg": ways.AsyncSqlalchemy("asyncpg", "session", connect_args=NO_CACHES),
 }
 TASKS = 6
 EACH = 6

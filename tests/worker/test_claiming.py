@@ -11,6 +11,7 @@ import pytest
 
 from holdfast import Holdfast
 from holdfast.core.job import SUSPECT_LANE
+from holdfast.core.times import SECOND
 from holdfast.store.records import LaneDue, LaneMark
 from holdfast.store.statement import Wake
 from holdfast.worker.capacity import HORIZON, Capacity
@@ -60,15 +61,28 @@ def test_news_during_a_look_or_a_claim_are_not_lost() -> None:
 def test_what_was_claimed_in_vain_is_left_for_a_while() -> None:
     """A backlog of tasks that aren't known here must not be claimed from over and over."""
     lanes = Lanes(None)
-    lanes.learn([LaneDue("a", 0, 5)], 10)
+    old, now, again = SECOND, 10 * SECOND, 11 * SECOND
+    lanes.learn([LaneDue("a", 0, old)], now)
     lanes.look_begins()
-    lanes.emptied([LaneMark("a", 0)], 10, 1000)
-    lanes.learn([LaneDue("a", 0, 5)], 20)
-    assert places(lanes.plan(999)) == []
-    assert lanes.next_due(20) == 1000
-    assert places(lanes.plan(1000)) == [("a", 0)]
-    lanes.learn([LaneDue("a", 0, 15)], 20)  # something that came later
-    assert places(lanes.plan(20)) == [("a", 0)]
+    lanes.emptied([LaneMark("a", 0)], now, again)
+    lanes.learn([LaneDue("a", 0, old)], now + 1)
+    assert places(lanes.plan(again - 1)) == []
+    assert lanes.next_due(now) == again
+    assert places(lanes.plan(again)) == [("a", 0)]
+    lanes.learn([LaneDue("a", 0, now - 1)], now + 1)  # something that came late, as far as clocks agree
+    assert places(lanes.plan(now + 1)) == [("a", 0)]
+
+
+def test_news_of_a_lane_that_was_claimed_in_vain_are_believed_at_once() -> None:
+    """Also where a look comes between the news and the claim, and sees only what is old."""
+    lanes = Lanes(None)
+    now, again = 10 * SECOND, 11 * SECOND
+    lanes.look_begins()
+    lanes.emptied([LaneMark("a", 0)], now, again)
+    lanes.wake(Wake(due=(("a", 0, SECOND),)), now)
+    lanes.look_begins()
+    lanes.learn([LaneDue("a", 0, SECOND)], now)
+    assert places(lanes.plan(now)) == [("a", 0)]
 
 
 def test_suspects_are_never_in_a_plan() -> None:

@@ -13,9 +13,10 @@ from holdfast import Holdfast, JobFailed
 from holdfast.client.clock import ids
 from holdfast.store.records import LaneMark, WorkerRow
 from holdfast.store.verbs.claim import claim
+from holdfast.store.verbs.queues import declare_queues
 from holdfast.store.verbs.workers import register, unregister
 from holdfast.worker.status import ExitStatus
-from tests.worker.conftest import StartWorker
+from tests.worker.conftest import MakeApp, StartWorker
 from tests.worker.faults import cuttable
 from tests.worker.program import aquick, dies, dozes, exits, quick, sleeps
 from tests.worker.programs import Programs
@@ -162,3 +163,35 @@ def test_a_burst_waits_for_what_the_dead_held(app: Holdfast, start_worker: Start
     go_on.set()
     assert worker.wait(20) is ExitStatus.FINISHED
     assert (job.result(timeout=5), job.refresh().attempt) == (1, 2)
+
+
+def test_a_rescuer_without_the_code_goes_by_what_is_stored_of_the_queue(
+    app: Holdfast, make_app: MakeApp, start_worker: StartWorker
+) -> None:
+    """Its queue says one attempt; the rescuer declares neither queue nor task."""
+    other = make_app()
+    other.queue("strict", max_attempts=1)
+    task = other.task(name="elsewhere", queue="strict")(_nothing)
+    store = app.client.store
+    store.write(declare_queues, other.client.registry.queue_rows())
+    job = task.enqueue()
+    phantom = WorkerRow(
+        id=ids.next(),
+        host="h",
+        pid=1,
+        version="0",
+        queues=None,
+        tasks=["elsewhere"],
+        restricted=False,
+        concurrency=1,
+    )
+    store.write(register, phantom)
+    assert store.write(claim, phantom.id, ids.next(), [LaneMark("strict", 0)], 5, ["elsewhere"])
+    store.write(unregister, phantom.id)
+    app.task(name="known")(_nothing)
+    assert start_worker(burst=True).wait(20) is ExitStatus.FINISHED
+    assert (job.refresh().state, job.reason, job.attempt) == ("failed", "exhausted", 1)
+
+
+def _nothing() -> None:
+    pass

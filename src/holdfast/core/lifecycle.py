@@ -85,7 +85,7 @@ def settle(
         case o.BadResult():
             return _end(job, S.FAILED, Reason.INVALID_RESULT, policy, now, failure=describe(outcome.error))
         case o.TimedOut():
-            return _charged(job, policy, now, jitter, outcome.error, describe, last=Reason.TIMEOUT)
+            return _raised(job, outcome.error, policy, now, jitter, describe, Reason.TIMEOUT)
         case o.Raised():
             return _raised(job, outcome.error, policy, now, jitter, describe)
         case o.Crashed():
@@ -179,11 +179,18 @@ def _delay(policy: Policy, failures: int, error: BaseException, jitter: float) -
 
 
 def _raised(
-    job: Claimed, error: BaseException, policy: Policy, now: int, jitter: float, describe: Describe
+    job: Claimed,
+    error: BaseException,
+    policy: Policy,
+    now: int,
+    jitter: float,
+    describe: Describe,
+    reason: Reason | None = None,
 ) -> Settlement:
+    """An exception: retried, unless its type says otherwise. A timeout is one as well, with a reason of its own."""
     if isinstance(error, policy.fail_on) or not isinstance(error, policy.retry_on):
-        return _end(job, S.FAILED, Reason.ERROR, policy, now, failure=describe(error))
-    return _charged(job, policy, now, jitter, error, describe)
+        return _end(job, S.FAILED, reason or Reason.ERROR, policy, now, failure=describe(error))
+    return _charged(job, policy, now, jitter, error, describe, last=reason or Reason.EXHAUSTED)
 
 
 def _retry(

@@ -98,17 +98,22 @@ class Writer:
         Raises:
             StoreError: and its kinds; nothing of this verb was written.
         """
+        committed: tuple[T, list[Wake]] | None = None
         if not self._waiting and not self._urgent and self._owner.acquire(blocking=False):
             try:
                 if self._closed:
                     raise closed()
                 if self._session.take_turn(wait=False):
                     try:
-                        return self._alone(call)
+                        committed = self._alone(call)
                     finally:
                         self._session.end_turn()
             finally:
                 self._owner.release()
+        if committed is not None:
+            value, news = committed
+            self._announce(news)
+            return value
         done = threading.Lock()
         done.acquire()
         request = Request(call, lambda _: done.release())
@@ -120,6 +125,15 @@ class Writer:
     def submit(self, call: Call[T], finish: Callable[[Request[T]], None]) -> None:
         """Run a verb soon; `finish` is called in the writer's thread when it has committed or failed."""
         self._queue(Request(call, finish), urgent=False)
+
+    def if_free(self, use: Callable[[], T]) -> T | None:
+        """Call something if nobody uses the session now, not even the caller; None otherwise."""
+        if not self._owner.acquire(blocking=False):
+            return None
+        try:
+            return None if self._closed else use()
+        finally:
+            self._owner.release()
 
     def exclusive(self, use: Callable[[], T]) -> T:
         """Call something while nothing else uses the session."""
@@ -140,11 +154,10 @@ class Writer:
         with self._owner:
             self._session.close()
 
-    def _alone(self, call: Call[T]) -> T:
+    def _alone(self, call: Call[T]) -> tuple[T, list[Wake]]:
         with self._session.transaction() as adapter:
             value = drive(call(), adapter)
-        self._announce(adapter.news)
-        return value
+        return value, adapter.news
 
     def _queue(self, request: Request[Any], urgent: bool) -> None:
         with self._changed:
@@ -177,9 +190,10 @@ class Writer:
                 self._session.take_turn(wait=True)
                 try:
                     group = self._gathered()
-                    self._commit(group)
+                    news = self._commit(group)
                 finally:
                     self._session.end_turn()
+            self._announce(news)
             for request in group:
                 request.finish(request)
 
@@ -192,7 +206,8 @@ class Writer:
                     group.append(queue.popleft())
             return group
 
-    def _commit(self, group: Sequence[Request[Any]]) -> None:
+    def _commit(self, group: Sequence[Request[Any]]) -> list[Wake]:
+        """Run them; returns the news of those that were committed."""
         left = _bundled(group)
         while left:
             running: Bundle | None = None
@@ -204,8 +219,8 @@ class Writer:
             except BaseException as error:
                 left = _without(left, running, error)
             else:
-                self._announce(adapter.news)
-                return
+                return adapter.news
+        return []
 
 
 class Bundle:

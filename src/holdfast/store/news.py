@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from holdfast.store.base import Listener
 from holdfast.store.statement import Wake
+
+if TYPE_CHECKING:
+    import logging
 
 
 class Listeners:
@@ -29,4 +33,14 @@ class Listeners:
             return
         for wake in news:
             for listener in listeners:
-                listener(wake)
+                try:
+                    listener(wake)
+                except Exception:
+                    # It is told from whatever thread has committed, which must not suffer for it.
+                    _log().exception("a listener to the store's news failed")
+
+
+def _log() -> logging.Logger:
+    import logging
+
+    return logging.getLogger("holdfast.store")

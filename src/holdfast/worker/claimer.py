@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from threading import Event
 from time import monotonic
@@ -13,21 +12,20 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from holdfast.core.errors import StoreClosed, StoreError, StoreForked
-from holdfast.core.outcomes import Interrupted, Outcome
 from holdfast.core.times import SECOND
 from holdfast.store.marks import Marks
 from holdfast.store.statement import Wake
 from holdfast.store.verbs.audience import listen
-from holdfast.store.verbs.claim import claim, probe
 from holdfast.store.verbs.claim import lanes as read_lanes
+from holdfast.store.verbs.claim import probe
+from holdfast.worker import batches
 from holdfast.worker.backoff import Reach
+from holdfast.worker.batches import STALE, Batches
 from holdfast.worker.lanes import Lanes
 from holdfast.worker.part import Part
-from holdfast.worker.runs import Lease, Run
 from holdfast.worker.suspects import Suspects
 
 if TYPE_CHECKING:
-    from holdfast.core.job import Claimed
     from holdfast.store.base import Channel
     from holdfast.store.records import LaneMark
     from holdfast.worker.capacity import Ask, Capacity
@@ -36,8 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("holdfast.worker")
 
-STALE = 1.0
-"""Seconds after which a job that was claimed and has not started is given back: another worker may have room."""
 UNSETTLED = 4000
 """So many outcomes may wait to be written before no more is claimed."""
 LOOK_PAUSE = 0.002
@@ -76,27 +72,21 @@ class ClaimerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Claim no more than so many in all."""
 
 
-class Surroundings(Protocol):
+class Surroundings(batches.Surroundings, Protocol):
     """What the claimer needs of its worker."""
 
     @property
     def life(self) -> Life: ...
-    def new_id(self) -> str: ...
-    def new_run(self, job: Claimed, lease: Lease, claimed_at: float) -> Run | None:
-        """None where it could not be made, and was reported."""
+    @property
+    def dead_are_known(self) -> bool:
+        """What dead workers held has been taken back, as far as they are known."""
         ...
 
-    def report(self, run: Run, outcome: Outcome) -> None: ...
+    def now(self) -> int: ...
     def unsettled(self) -> int: ...
     def may_claim(self, now: float) -> bool:
         """False while the worker may have been declared dead, without having been told yet: what it claims then
         would be taken from it, and charged."""
-        ...
-
-    def now(self) -> int: ...
-    @property
-    def dead_are_known(self) -> bool:
-        """What dead workers held has been taken back, as far as they are known."""
         ...
 
     def drained(self) -> None:
@@ -133,10 +123,9 @@ class Claimer:
     ) -> None:
         self._worker = worker
         self._channel = channel
-        self._executors = {executor.kind: executor for executor in executors}
         self._capacity = capacity
         self._options = options
-        self._left = options.max_jobs
+        self._batches = Batches(worker, channel, executors, capacity, options.limits, options.max_jobs)
         self._lanes = Lanes(options.queues, Marks() if options.marks else None)
         self._suspects = Suspects()
         self._bell = Event()
@@ -151,8 +140,6 @@ class Claimer:
         self._anything = False
         """Something has changed and nobody said what."""
         self._narrow_again_at = 0.0
-        self._stale_at = 0.0
-        """When to look again for what waits for too long."""
         self._part = Part("claimer", self._carry)
 
     @property
@@ -178,6 +165,7 @@ class Claimer:
     def stop(self) -> None:
         """Claim no more. Jobs of a claim that is under way are given back."""
         self._stopping = True
+        self._batches.stop()
         self._bell.set()
 
     @property
@@ -202,7 +190,6 @@ class Claimer:
             self._bell.clear()
             try:
                 pause = self._turn()
-                self._reach.worked()
             except (StoreClosed, StoreForked) as error:
                 self._worker.failed(error)
                 return
@@ -220,12 +207,12 @@ class Claimer:
         """Do what can be done now; returns for how many seconds to wait for news then."""
         now = monotonic()
         life = self._worker.life
-        self._give_back_stale(now)
+        self._batches.give_back_stale(now)
         if not self._worker.may_claim(now):
             return UNCONFIRMED
         if self._suspects.lease in life.leases:
             return self._options.poll
-        if self._left == 0:
+        if self._batches.left == 0:
             if not life.leases:
                 self._worker.used_up()
             return self._options.poll
@@ -233,19 +220,21 @@ class Claimer:
         if ask is None:
             return STALE / 4
         store_now = self._worker.now()
-        busy = self._lanes.any_due(store_now)
-        if now >= self._look_at or (
-            self._anything and now >= self._looked_at + (LOOK_AFTER if busy else LOOK_PAUSE)
-        ):
+        pause = LOOK_AFTER if self._lanes.any_due(store_now) else LOOK_PAUSE
+        if now >= self._look_at or (self._anything and now >= self._looked_at + pause):
             self._look(now)
+        return self._serve(ask, life, now, store_now)
+
+    def _serve(self, ask: Ask, life: Life, now: float, store_now: int) -> float:
+        """Claim what is due; where nothing is, end the burst or wait."""
         plan = self._lanes.plan(store_now)
         suspect = self._lanes.suspect(store_now)
         if suspect is None:
             self._suspects.none_due()
         elif self._suspects.have_the_turn(now, others_due=bool(plan), in_hand=bool(life.leases)):
-            # Without what is in hand a settlement rings.
+            # Once there is nothing in hand, a settlement rings.
             return self._options.poll / 4 if life.leases else self._claim_suspect(life, suspect)
-        allowed, limit = self._limited(plan, ask.limit, life)
+        allowed, limit = self._batches.limited(plan, ask.limit, life)
         if allowed:
             self._claim(life, allowed, limit, ask, now)
             return 0
@@ -280,7 +269,8 @@ class Claimer:
             ask = self._capacity.ask(now)  # room may have come in between
         if ask is None or (not ask.all_kinds and now < self._narrow_again_at):
             return None
-        return ask if self._left is None else ask._replace(limit=min(ask.limit, self._left))
+        left = self._batches.left
+        return ask if left is None else ask._replace(limit=min(ask.limit, left))
 
     def _look(self, now: float) -> None:
         """Learn which lanes there are."""
@@ -294,6 +284,7 @@ class Claimer:
             # Under an old snapshot a look at all there is walks over what was claimed long ago: not too often then.
             pause = self._options.poll * random.uniform(0.75, 1.0)
             self._sweep_at = now + max(pause, SWEEP_SHARE * (monotonic() - now))
+        self._reach.worked()
         self._looked_at = now
         self._look_at = now + self._options.poll * random.uniform(0.75, 1.0)
 
@@ -314,92 +305,30 @@ class Claimer:
 
     # --- claiming ---
 
-    def _limited(self, plan: list[LaneMark], limit: int, life: Life) -> tuple[list[LaneMark], int]:
-        """A plan under the limits of its queues: one that has a limit is claimed from by itself."""
-        limits = self._options.limits
-        if not limits or not any(mark.queue in limits for mark in plan):
-            return plan, limit
-        held = Counter(run.job.queue for run in life.runs())
-        plan = [mark for mark in plan if mark.queue not in limits or held[mark.queue] < limits[mark.queue]]
-        if plan and plan[0].queue in limits:
-            first = plan[0].queue
-            return [mark for mark in plan if mark.queue == first], min(limit, limits[first] - held[first])
-        return [mark for mark in plan if mark.queue not in limits], limit
-
     def _claim(self, life: Life, plan: list[LaneMark], limit: int, ask: Ask, now: float) -> None:
         tasks = [name for kind in ask.kinds for name in self._options.tasks.get(kind, ())]
-        self._lanes.look_begins()
         since = self._worker.now()
-        count = self._claimed(life, plan, limit, tasks)
+        self._lanes.look_begins()
+        jobs = self._batches.take(life, plan, limit, tasks)
+        self._reach.worked()
+        self._lanes.claimed(plan, jobs, limit)
         if not ask.all_kinds:
-            if not count:
+            if not jobs:
                 self._narrow_again_at = now + max(STALE / 10, DEAR * (monotonic() - now))
-        elif count < limit:
+        elif len(jobs) < limit:
             # What is due and was not taken, nobody here can take; a look finds what becomes due.
-            again = since + int(self._options.poll * SECOND) if not count else None
+            again = since + int(self._options.poll * SECOND) if not jobs else None
             self._lanes.emptied(plan, since, again)
             self._look_at = min(self._look_at, max(now, self._looked_at + LOOK_AFTER))
 
     def _claim_suspect(self, life: Life, mark: LaneMark) -> float:
         tasks = [name for names in self._options.tasks.values() for name in names]
-        self._lanes.look_begins()
         since = self._worker.now()
-        if not self._claimed(life, [mark], 1, tasks, suspect=True):
+        self._lanes.look_begins()
+        jobs = self._batches.take(life, [mark], 1, tasks)
+        self._reach.worked()
+        if jobs:
+            self._suspects.claimed(jobs[0].lease)
+        else:
             self._lanes.emptied([mark], since, since + int(self._options.poll * SECOND))
         return 0
-
-    def _claimed(
-        self, life: Life, plan: Sequence[LaneMark], limit: int, tasks: Sequence[str], *, suspect: bool = False
-    ) -> int:
-        """Claim and hand over; returns how many there were."""
-        if self._stopping:
-            return 0
-        lease = Lease(self._worker.new_id(), life)
-        life.leases[lease.id] = lease
-        began = monotonic()
-        try:
-            jobs = self._channel.write(claim, life.id, lease.id, plan, limit, tasks)
-        except BaseException:
-            # If it was committed after all, the look at the leases under this worker's id finds it.
-            del life.leases[lease.id]
-            raise
-        if not jobs:
-            del life.leases[lease.id]
-            return 0
-        now = monotonic()
-        if suspect:
-            self._suspects.claimed(lease.id)
-        else:
-            self._lanes.claimed(plan, jobs, limit)
-        if self._left is not None:
-            self._left -= len(jobs)
-        lease.left = len(jobs)
-        made = [self._worker.new_run(job, lease, now) for job in jobs]
-        lease.runs = [run for run in made if run is not None]
-        self._hand_over(lease.runs, now - began, life)
-        return len(jobs)
-
-    def _hand_over(self, runs: list[Run], took: float, life: Life) -> None:
-        if self._stopping or life.ended:
-            self._give_back(runs)
-            return
-        by_kind: dict[str, list[Run]] = {}
-        for run in runs:
-            by_kind.setdefault(run.handler.kind, []).append(run)
-        self._capacity.claimed({kind: len(some) for kind, some in by_kind.items()}, took)
-        for kind, some in by_kind.items():
-            self._executors[kind].submit(some)
-
-    # --- giving back ---
-
-    def _give_back_stale(self, now: float) -> None:
-        if now < self._stale_at:
-            return
-        self._stale_at = now + STALE / 4
-        for executor in self._executors.values():
-            if executor.load() > executor.slots:
-                self._give_back(executor.withdraw(now - STALE))
-
-    def _give_back(self, runs: Sequence[Run]) -> None:
-        for run in runs:
-            self._worker.report(run, Interrupted(started=False))

@@ -297,7 +297,7 @@ class Crew:
 
     def used_memory(self, used: int | None) -> None:
         most = self._options.max_memory
-        if most is not None and used is not None and used > most:
+        if most is not None and used is not None and used > most and not self._stop.asked:
             logger.warning("%d MB of memory are more than the %d MB allowed; ending", used >> 20, most >> 20)
             self._stop.ask(monotonic() + self._options.shutdown_timeout / SECOND, renew=True)
 

@@ -160,7 +160,6 @@ class Heartbeat:
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
-            self._reach.worked()
         except StoreError as error:
             self._liveness.failed()
             self._worker.trouble(error)
@@ -196,6 +195,7 @@ class Heartbeat:
             self._register()
         self._clock.set(self._store.now())
         self._look(monotonic())
+        self._reach.worked()
 
     def _look(self, now: float) -> None:
         found = self._liveness.look(self._channel.read(beats), now)

@@ -18,6 +18,9 @@ NOW = 0
 JUST_NOW = 5 * SECOND
 """News of this process say "now" of what was committed a moment ago: no longer ago than this."""
 
+CLOCK_ERROR = SECOND // 5
+"""The store's time is known here no better than this, on a busy machine and over a slow line."""
+
 Key = tuple[str, int]
 
 
@@ -138,10 +141,10 @@ class Lanes:
             for mark in plan:
                 key = (mark.queue, mark.lane)
                 self._due.pop(key, None)
-                if again is not None:
-                    self._vain[key] = _Vain(since, again)
                 if key in self._heard:
                     self._due[key] = self._heard[key]
+                elif again is not None:
+                    self._vain[key] = _Vain(since - CLOCK_ERROR, again)
 
     # --- with the lock held ---
 
@@ -150,6 +153,7 @@ class Lanes:
 
     def _hear(self, key: Key, run_at: int) -> None:
         self._known.add(key)
+        self._vain.pop(key, None)
         for told in (self._due, self._heard):
             told[key] = min(run_at, told.get(key, run_at))
 

@@ -21,12 +21,12 @@ from holdfast.worker.backoff import Reach
 from holdfast.worker.decide import decide
 from holdfast.worker.liveness import Beat
 from holdfast.worker.part import Part
+from holdfast.worker.policies import Policies, stored_settings
 
 if TYPE_CHECKING:
     from holdfast.store.base import Channel, Store
     from holdfast.worker.life import Life
     from holdfast.worker.options import WorkerOptions
-    from holdfast.worker.policies import Policies
 
 logger = logging.getLogger("holdfast.worker")
 
@@ -75,7 +75,7 @@ class Maintenance:
         cleanup = options.cleanup_interval / SECOND
         grace = max(0.05, min(cleanup, options.unknown_task_grace / SECOND / 4))
         self._rounds = [
-            _Round(self._rescue, options.beat_interval),
+            _Round(self._rescue, options.lease / SECOND / 2),
             _Round(self._give_back_lost, options.beat_interval),
             _Round(self._clean, cleanup, later=True),
             _Round(self._give_up_unknown, grace, later=True),
@@ -138,6 +138,7 @@ class Maintenance:
         if dead:
             logger.warning("workers found dead: %s", ", ".join(worker for worker, _ in dead))
         try:
+            self._policies.learn(self._channel.read(stored_settings))
             settled = self._channel.write(rescue, dead, self._crashed)
             while settled and not self._stopping:
                 self._worker.rescued(settled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread, get_ident
 from time import monotonic
@@ -157,6 +158,8 @@ class Carrier:
         run.tell(will)
         if will is Will.CANCEL and not self.cancel_interrupts:
             return  # the handler sees it in `ctx.cancelled`
+        if run.give_up_at < inf:
+            return  # it was interrupted before, and once must do: a second could meet what follows the first
         run.give_up_at = monotonic() + self.pool.grace
         with self._lock:
             self._told = True

@@ -134,7 +134,9 @@ def _examine_file(url: str, declared: Sequence[str] | None) -> Findings:
         if not Path(place.path).exists():
             return [error("reachable", f"there is no database at {place.path}", NOT_MADE)]
     except PermissionError as closed:
-        return [error("reachable", f"{place.path} can't be looked at: {closed}", "Open its folders to this user")]
+        return [
+            error("reachable", f"{place.path} can't be looked at: {closed}", "Open its folders to this user")
+        ]
     check(place)
     found = file.check_library(place) + file.check_folder(place) + file.check_space(place)
     with closing(connect(place, timeout=5.0, readonly=True)) as connection:

@@ -84,7 +84,8 @@ class PsycopgDriver:
     def execute(self, call: Call) -> Result:
         cursor = _Cursor(self.connection, row_factory=tuple_row)
         try:
-            cursor.execute(call.sql.encode(), call.values, prepare=_prepare(call))
+            # Not prepared: that breaks behind a pooler, and a plan made while tables were empty would stay a bad one.
+            cursor.execute(call.sql.encode(), call.values, prepare=False)
             return _result(cursor, cursor.fetchall()) if call.rows and cursor.description else _result(cursor)
         except ERRORS as error:
             raise _translated(error, self.connection, self._address) from error
@@ -108,7 +109,7 @@ class AsyncPsycopgDriver:
     async def execute(self, call: Call) -> Result:
         cursor = _AsyncCursor(self.connection, row_factory=tuple_row)
         try:
-            await cursor.execute(call.sql.encode(), call.values, prepare=_prepare(call))
+            await cursor.execute(call.sql.encode(), call.values, prepare=False)
             return (
                 _result(cursor, await cursor.fetchall())
                 if call.rows and cursor.description
@@ -116,15 +117,6 @@ class AsyncPsycopgDriver:
             )
         except ERRORS as error:
             raise _translated(error, self.connection, self._address) from error
-
-
-def _prepare(call: Call) -> bool | None:
-    """None leaves it to the connection, whose owner knows whether a pooler is in the way.
-
-    Inserts take three times as long when they are planned each time. What reads is planned each time nevertheless: a
-    plan made while the tables were empty would stay a bad one.
-    """
-    return False if call.rows or call.values is None else None
 
 
 def _place(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> Place:

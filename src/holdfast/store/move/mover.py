@@ -132,6 +132,11 @@ class _Move:
 
     def undo(self) -> int:
         started = self._started()
+        held = self._held_before() if started is None else None
+        if held is not None:
+            # It was cut short before it had closed the source: nothing was copied.
+            _insistent(self._target, marks.free_target, held.id, "undone")
+            return 0
         if started is None or started.state != "moving":
             raise MoveRefused(f"no move from {self._from.name} to {self._to.name} is under way")
         self._id = started.id
@@ -151,8 +156,8 @@ class _Move:
 
     def _begin(self) -> int:
         """Hold the target and close the source; returns how many jobs dead workers had held."""
-        dead = rest.find_dead(self._source, self._watcher.say, lease=self._lease)
-        idle = rest.find_dead(self._target, self._watcher.say, lease=self._lease)
+        dead = rest.find_dead(self._from, self._watcher.say, lease=self._lease)
+        idle = rest.find_dead(self._to, self._watcher.say, lease=self._lease)
         held = self._held_before()
         if held is None:
             self._id = str(uuid.uuid4())
@@ -162,8 +167,7 @@ class _Move:
             self._id = held.id
         try:
             self._refuse_same()
-            if held is None:
-                self._refuse_clashes()
+            self._refuse_clashes()
             given_back = rest.give_back(self._source, dead)
             for worker, _ in dead:
                 self._source.forget(worker)

@@ -18,6 +18,14 @@ class Place(msgspec.Struct, frozen=True):
     name: str
     """For people, without a password; also tells whether a move goes between the same places as before."""
 
+    def proves_life(self, worker: str) -> bool:
+        """True if the worker lives for certain. False if it is dead, or only its beats can tell."""
+        if self.store.dialect != "sqlite":
+            return False
+        from holdfast.store.sqlite.filelock import known_alive
+
+        return known_alive(self.name.removeprefix("sqlite:///"), worker)
+
 
 def open_source(url: str, schema: str) -> Place:
     """A database that is there and has Holdfast's tables.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ from holdfast.core.lifecycle import settle
 from holdfast.core.outcomes import Interrupted
 from holdfast.core.policy import DEFAULT
 from holdfast.store.base import Store
+from holdfast.store.move.place import Place
 from holdfast.store.statement import Statement, Verb
 from holdfast.store.verbs.rescue import rescue
 from holdfast.store.verbs.workers import beats, list_workers
@@ -24,28 +26,33 @@ LOOK = 0.25
 Say = Callable[[str], object]
 
 
-def find_dead(store: Store, say: Say, *, lease: float = LEASE) -> list[tuple[str, int]]:
+def find_dead(place: Place, say: Say, *, lease: float = LEASE) -> list[tuple[str, int]]:
     """The workers that have a row, all of them dead; each with the beat at which it stands.
 
-    Proof is quick on SQLite; elsewhere a worker is watched until it beats, or for the lease time.
+    On SQLite a file lock proves life and death at once; elsewhere a worker is watched until it beats, or for the
+    lease time.
 
     Raises:
         MoveRefused: one is alive.
     """
+    store = place.store
     seen = dict(store.read(beats))
+    for worker in seen:
+        if place.proves_life(worker):
+            raise _alive(place, worker)
     watched = {worker for worker in seen if not store.known_dead(worker)}
     if watched:
-        say(
-            f"{store.address} lists {len(watched)} worker(s); watching them for {lease:.0f} s for a sign of life"
-        )
-    end = time.monotonic() + lease
-    while watched and time.monotonic() < end:
+        say(f"{place.name} lists {len(watched)} worker(s); watching for {lease:.0f} s whether they live")
+    # By the number of looks, not by the clock: a process that was stopped for a while has seen nothing meanwhile.
+    for _ in range(math.ceil(lease / LOOK)):
+        if not watched:
+            break
         time.sleep(LOOK)
         now = dict(store.read(beats))
         watched &= now.keys()
         for worker in watched:
             if now[worker] != seen[worker]:
-                raise _alive(store, worker)
+                raise _alive(place, worker)
         seen = {worker: beat for worker, beat in seen.items() if worker in now}
     return list(seen.items())
 
@@ -81,10 +88,10 @@ def _leases_left() -> Verb[bool]:
     return bool(leases and not workers)
 
 
-def _alive(store: Store, worker: str) -> MoveRefused:
-    record = next((record for record in store.read(list_workers) if record.id == worker), None)
+def _alive(place: Place, worker: str) -> MoveRefused:
+    record = next((record for record in place.store.read(list_workers) if record.id == worker), None)
     where = f" (process {record.pid} on {record.host})" if record is not None else ""
     return MoveRefused(
-        f"worker {worker}{where} of {store.address} is alive. Stop all workers of both databases with SIGTERM, wait "
+        f"worker {worker}{where} of {place.name} is alive. Stop all workers of both databases with SIGTERM, wait "
         "until they have ended, and run the same command again"
     )

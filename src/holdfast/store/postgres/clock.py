@@ -13,10 +13,11 @@ class ServerClock:
     """Counts on from the last answer by the monotonic clock, so that a step of the host's clock changes nothing.
 
     Args:
-        ask: asks the server, in microseconds since 1970; may raise.
+        ask: asks the server, in microseconds since 1970; may raise. It is told whether an answer is known already,
+            and may then return None.
     """
 
-    def __init__(self, ask: Callable[[], int]) -> None:
+    def __init__(self, ask: Callable[[bool], int | None]) -> None:
         self._ask = ask
         self._known: tuple[int, int] | None = None
         """The server's time in microseconds, and the monotonic one in nanoseconds when it was that."""
@@ -35,11 +36,13 @@ class ServerClock:
     def _refresh(self, known: tuple[int, int] | None) -> tuple[int, int]:
         before = time.monotonic_ns()
         try:
-            answer = self._ask()
+            answer = self._ask(known is not None)
         except Exception:
             if known is None:
                 raise
-            # The server is away: go on counting, and don't ask at every call.
-            answer = known[0] + (before - known[1]) // 1000
+            answer = None
+        if answer is None:
+            # The server is away or busy: go on counting, and don't ask at every call.
+            answer = known[0] + (before - known[1]) // 1000 if known is not None else 0
         self._known = found = (answer, (before + time.monotonic_ns()) // 2)
         return found

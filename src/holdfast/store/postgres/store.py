@@ -53,7 +53,7 @@ class PostgresStore:
         self._listeners = Listeners()
         self._session = self._new_session("client")
         self._writer = Writer(self._session, self._listeners.tell)
-        self._clock = ServerClock(lambda: self.read(server_time))
+        self._clock = ServerClock(self._ask_time)
         self._foreign = Foreign(self._address, notify=notify)
         self._listener = NotificationListener(self._address, self.announce, self._tell_waiting)
 
@@ -140,6 +140,18 @@ class PostgresStore:
         if not self._closed and os.getpid() == self._pid:
             self._closed = True
             self._writer.close()
+
+    def _ask_time(self, known: bool) -> int | None:
+        """The server's time. The connection may be busy, even with a verb that wants to know the time: then what is
+        known serves for another while, and the first answer comes by a connection of its own."""
+        answer = self._writer.if_free(lambda: self._session.read(server_time))
+        if answer is not None or known:
+            return answer
+        session = self._new_session("clock")
+        try:
+            return session.read(server_time)
+        finally:
+            session.close()
 
     def _tell_waiting(self) -> None:
         """Have this process told of jobs that end, for a while."""

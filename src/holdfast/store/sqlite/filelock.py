@@ -103,6 +103,23 @@ def known_dead(database: str, worker: str) -> bool:
     return True
 
 
+def known_alive(database: str, worker: str) -> bool:
+    """True if the worker's lock is held. False if it is not, or can't be looked at."""
+    try:
+        fd = os.open(_life_file(database, worker), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
+
+
 def forget(database: str, worker: str) -> None:
     """Remove the file of a worker that was rescued."""
     _life_file(database, worker).unlink(missing_ok=True)

@@ -171,6 +171,8 @@ def _record(
     if held is not None:
         _, _, worker, run, attempt, crashes, started_at = held
         fields.update(worker=worker, run=run, attempt=attempt, crashes=crashes, started_at=started_at)
+    if fields.pop("progress_run") != fields["run"]:
+        fields.update(progress=None, progress_message=None)  # an earlier run's
     asked = held is not None and (row[0], held[3]) in requests
     return JobRecord(**fields, cancel_requested=asked)
 
@@ -196,6 +198,7 @@ _FIELDS = (
     "result",
     "progress",
     "progress_message",
+    "progress_run",
 )
 
 

@@ -18,7 +18,7 @@ def held(worker: str) -> Verb[list[str]]:
 def give_back_lease(worker: str, lease: str, decide: Callable[[Claimed], Settlement]) -> Verb[int]:
     """Give back all that a lease still owns; returns how many jobs that was. `decide` makes each settlement."""
     rows = yield Statement("lock_leases", {"leases": [lease]})
-    if not rows:
+    if not rows or rows[0][1] != worker:
         return 0
     owned = yield from owned_jobs([lease])
     back = [decide(job) for job, _ in owned]

@@ -172,7 +172,7 @@ SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created
        coalesce(f.crashes, p.crashes) AS crashes,
        coalesce(p.run_at, j.run_at) AS run_at,
        f.started_at, f.finished_at, f.worker, f.result,
-       g.percent AS progress, g.message AS progress_message
+       g.percent AS progress, g.message AS progress_message, g.run AS progress_run
 FROM holdfast.jobs j
 LEFT JOIN holdfast.finished f ON f.id = j.id
 LEFT JOIN holdfast.pending p ON p.id = j.id

@@ -1,0 +1,136 @@
+"""Taking a batch of jobs into hand: one claim, its runs, and who carries them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from holdfast.core.outcomes import Interrupted, Outcome
+from holdfast.store.verbs.claim import claim
+from holdfast.worker.runs import Lease, Run
+
+if TYPE_CHECKING:
+    from holdfast.core.job import Claimed
+    from holdfast.store.base import Channel
+    from holdfast.store.records import LaneMark
+    from holdfast.worker.capacity import Capacity
+    from holdfast.worker.executor import Executor
+    from holdfast.worker.life import Life
+
+STALE = 1.0
+"""Seconds after which a job that was claimed and has not started is given back: another worker may have room."""
+
+
+class Surroundings(Protocol):
+    """What is needed of the worker."""
+
+    def new_id(self) -> str: ...
+    def new_run(self, job: Claimed, lease: Lease, claimed_at: float) -> Run | None:
+        """None where it could not be made, and was reported."""
+        ...
+
+    def report(self, run: Run, outcome: Outcome) -> None: ...
+
+
+class Batches:
+    """Used by the claimer's thread, but for `stop`.
+
+    Args:
+        worker: what it belongs to.
+        channel: the claimer's way to the store.
+        executors: those who carry the runs.
+        capacity: of those, which learns from each claim.
+        limits: how many jobs of a queue may be in hand at a time, for the queues that have a limit.
+        most: so many jobs in all; None is without limit.
+    """
+
+    def __init__(
+        self,
+        worker: Surroundings,
+        channel: Channel,
+        executors: Sequence[Executor],
+        capacity: Capacity,
+        limits: Mapping[str, int],
+        most: int | None,
+    ) -> None:
+        self.left = most
+        """So many may still be claimed."""
+        self._worker = worker
+        self._channel = channel
+        self._executors = {executor.kind: executor for executor in executors}
+        self._capacity = capacity
+        self._limits = limits
+        self._stopping = False
+        self._stale_at = 0.0
+        """When to look again for what waits for too long."""
+
+    def stop(self) -> None:
+        """Take nothing more; what a claim that is under way brings is given back."""
+        self._stopping = True
+
+    def limited(self, plan: list[LaneMark], limit: int, life: Life) -> tuple[list[LaneMark], int]:
+        """A plan under the limits of its queues: one that has a limit is claimed from by itself."""
+        limits = self._limits
+        if not limits or not any(mark.queue in limits for mark in plan):
+            return plan, limit
+        held = Counter(run.job.queue for run in life.runs())
+        plan = [mark for mark in plan if mark.queue not in limits or held[mark.queue] < limits[mark.queue]]
+        if plan and plan[0].queue in limits:
+            first = plan[0].queue
+            return [mark for mark in plan if mark.queue == first], min(limit, limits[first] - held[first])
+        return [mark for mark in plan if mark.queue not in limits], limit
+
+    def take(self, life: Life, plan: Sequence[LaneMark], limit: int, tasks: Sequence[str]) -> list[Claimed]:
+        """Claim from these lanes and hand over what comes.
+
+        Raises:
+            StoreError: nothing is known to have been claimed.
+        """
+        if self._stopping:
+            return []
+        lease = Lease(self._worker.new_id(), life)
+        life.leases[lease.id] = lease
+        began = monotonic()
+        try:
+            jobs = self._channel.write(claim, life.id, lease.id, plan, limit, tasks)
+        except BaseException:
+            # If it was committed after all, the look at the leases under this worker's id finds it.
+            del life.leases[lease.id]
+            raise
+        if not jobs:
+            del life.leases[lease.id]
+            return jobs
+        now = monotonic()
+        if self.left is not None:
+            self.left -= len(jobs)
+        lease.left = len(jobs)
+        made = [self._worker.new_run(job, lease, now) for job in jobs]
+        lease.runs = [run for run in made if run is not None]
+        self._hand_over(lease.runs, now - began, life)
+        return jobs
+
+    def give_back_stale(self, now: float) -> None:
+        """Give back what has waited for a slot too long."""
+        if now < self._stale_at:
+            return
+        self._stale_at = now + STALE / 4
+        for executor in self._executors.values():
+            if executor.load() > executor.slots:
+                self._give_back(executor.withdraw(now - STALE))
+
+    def _hand_over(self, runs: list[Run], took: float, life: Life) -> None:
+        if self._stopping or life.ended:
+            self._give_back(runs)
+            return
+        by_kind: dict[str, list[Run]] = {}
+        for run in runs:
+            by_kind.setdefault(run.handler.kind, []).append(run)
+        self._capacity.claimed({kind: len(some) for kind, some in by_kind.items()}, took)
+        for kind, some in by_kind.items():
+            self._executors[kind].submit(some)
+
+    def _give_back(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            self._worker.report(run, Interrupted(started=False))
