@@ -97,6 +97,8 @@ def test_schemas_of_other_releases(database: Database) -> None:
 
 
 def test_a_role_without_rights(database: Database) -> None:
+    if "postgres@" not in database.url:
+        pytest.skip("roles without passwords are let in by servers of ours")
     role = f"{database.name}_role"
     url = database.url.replace("postgres@", f"{role}@")
     with database.server.connect(database.name) as admin:

@@ -205,6 +205,8 @@ def test_a_migration_that_fails_leaves_nothing(database: Database) -> None:
 
 
 def test_a_role_that_may_not_make_schemas(database: Database) -> None:
+    if "postgres@" not in database.url:
+        pytest.skip("roles without passwords are let in by servers of ours")
     role = f"{database.name}_role"
     url = database.url.replace("postgres@", f"{role}@")
     with database.server.connect(database.name) as admin:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from holdfast.core.errors import JobExists, MoveRefused, StoreError, StoreMoved
@@ -320,6 +323,20 @@ def _refuses_workers_and_changes(scene: Scene, waiting: str, ended: str) -> None
     with pytest.raises(StoreMoved, match="move"):
         scene.claim(new_ids().next(), (QUEUE, 0))
     assert scene.backend.tables() == before
+
+
+def test_the_callers_own_transaction_is_refused_too(main_way: Road) -> None:
+    with main_way.source.scene() as scene:
+        scene.enqueue()
+    main_way.move()
+    own: Any
+    with main_way.source.scene() as scene:
+        if scene.store.dialect == "sqlite":
+            own = sqlite3.connect(main_way.source.url.removeprefix("sqlite:///"))
+        else:
+            own = psycopg.connect(main_way.source.url)
+        with closing(own), pytest.raises(StoreMoved, match="have been moved"):
+            scene.store.within(own, insert, scene.new())
 
 
 def test_a_second_time_changes_nothing(main_way: Road) -> None:

@@ -55,7 +55,7 @@ def move(
     """Bring all jobs from one database into another.
 
     Ids, order, history and queues are kept. Stop the workers of both databases first. From its beginning FROM is
-    closed: enqueues there fail with an error that says where the jobs went. TO takes new jobs at once, so deploy your
+    closed: enqueues there fail with an error that says so. TO takes new jobs at once, so deploy your
     application with the new URL right away, and start its workers when the move has ended.
 
     A move that was cut short goes on when the same command is run again. Before it says that it is done, it compares

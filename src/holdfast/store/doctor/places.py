@@ -12,7 +12,7 @@ HALF = 5000
 
 REMEDY = (
     "Something other than Holdfast has changed the tables, or this is a bug that we want to know of. To mend one job "
-    "by hand, delete it (`holdfast jobs delete`) or put it into holdfast.pending"
+    "by hand, delete it (`holdfast jobs delete`) or add its row to the table of pending jobs"
 )
 
 

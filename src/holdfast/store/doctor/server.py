@@ -201,7 +201,7 @@ def check_transactions() -> Verb[list[Finding]]:
     rows = yield Statement("doctor/transactions", {"seconds": LONG_TRANSACTION})
     hidden = (yield Statement("doctor/hidden"))[0][0]
     found: list[Finding] = []
-    for pid, role, application, client, state, seconds, holds, query in rows:
+    for pid, role, application, client, state, seconds, holds in rows:
         effect = (
             HOLDS
             if holds
@@ -215,7 +215,7 @@ def check_transactions() -> Verb[list[Finding]]:
                 f"End it in its application, or by SELECT pg_terminate_backend({pid}); "
                 "idle_in_transaction_session_timeout ends forgotten ones",
                 pid=pid, role=role, application=application, client=client, state=state, seconds=seconds,
-                holds_vacuum=bool(holds), query=query,
+                holds_vacuum=bool(holds),
             )
         )  # fmt: skip
     if found:

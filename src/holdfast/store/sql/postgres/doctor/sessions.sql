@@ -1,2 +1,2 @@
-SELECT pid, coalesce(usename::text, ''), coalesce(application_name, ''), coalesce(state, ''), left(query, 200)
+SELECT pid, coalesce(usename::text, ''), coalesce(application_name, ''), coalesce(state, '')
 FROM pg_stat_activity WHERE pid = ANY (:pids::int[])
