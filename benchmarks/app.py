@@ -20,14 +20,6 @@ def noop_thread(to: str, n: int) -> None:
     """Nothing, in a thread."""
 
 
-@app.task(name="nap")
-async def nap(to: str, n: int) -> None:
-    """Ten milliseconds of waiting."""
-    import asyncio
-
-    await asyncio.sleep(0.01)
-
-
 if __name__ == "__main__":
     began = time.perf_counter()
     app.run_worker(burst=True)

@@ -181,16 +181,16 @@ def enqueue_postgres(url: str, number: int, batch: int) -> float:
     began = time.perf_counter()
     for begin in range(0, number, batch):
         some = ids[begin : begin + batch]
-        same = dict(
-            queue="default",
-            task="noop",
-            priority=0,
-            args=ARGS,
-            meta=None,
-            overrides=None,
-            run_at=None,
-            delay=0,
-        )
+        same = {
+            "queue": "default",
+            "task": "noop",
+            "priority": 0,
+            "args": ARGS,
+            "meta": None,
+            "overrides": None,
+            "run_at": None,
+            "delay": 0,
+        }
         columns = {key: array([value] * len(some)) for key, value in same.items()} | {"id": array(some)}
         cursor.execute(insert, [columns[name] for name in names])
     seconds = time.perf_counter() - began

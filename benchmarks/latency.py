@@ -149,9 +149,8 @@ def _bare_postgres(url: str, number: int) -> list[float]:
     thread.start()
     took.acquire()
     times: list[float] = []
-    same = dict(
-        queue="default", task="noop", priority=0, args=ARGS, meta=None, overrides=None, run_at=None, delay=0
-    )
+    same: dict[str, Any] = {"queue": "default", "task": "noop", "priority": 0, "args": ARGS, "delay": 0}
+    same |= {"meta": None, "overrides": None, "run_at": None}
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         cursor = psycopg.RawCursor(connection)
         for n in range(number):

@@ -70,7 +70,8 @@ def fresh(store: str, place: str) -> Generator[str, None, None]:
         admin.execute(f"CREATE DATABASE {name}".encode())
         try:
             parts = conninfo.conninfo_to_dict(place)
-            url = f"postgresql://{parts.get('user', 'postgres')}@{parts.get('host', '127.0.0.1')}:{parts.get('port', 5432)}/{name}"
+            host = f"{parts.get('host', '127.0.0.1')}:{parts.get('port', 5432)}"
+            url = f"postgresql://{parts.get('user', 'postgres')}@{host}/{name}"
             empty = open_store(url)
             empty.migrate()
             empty.close()
