@@ -10,12 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from holdfast import Holdfast
 
-app = Holdfast()
+app = Holdfast(lease=timedelta(seconds=float(os.environ.get("HOLDFAST_TEST_LEASE", "30"))))
 
 
 def write_down(line: str) -> None:

@@ -130,6 +130,7 @@ class Claimer:
         self._suspects = Suspects()
         self._bell = Event()
         self._stopping = False
+        self._ended = False
         self._reach = Reach(logger, "claim jobs")
         self._looked_at = 0.0
         self._sweep_at = 0.0
@@ -171,7 +172,7 @@ class Claimer:
     @property
     def working(self) -> bool:
         """It may still bring something."""
-        return self._part.alive
+        return self._part.alive and not self._ended
 
     def join(self, timeout: float) -> None:
         self._part.join(timeout)
@@ -182,6 +183,8 @@ class Claimer:
         try:
             self._work()
         finally:
+            # Before it is told: whoever hears of it looks at once, and this thread is still alive then.
+            self._ended = True
             self._worker.claims_ended()
 
     def _work(self) -> None:
