@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -121,6 +122,7 @@ async def test_a_blocking_session_of_an_async_engine(
     session = Session(engine.sync_engine)
     refused(postgres_store, session, "is on an async engine: give the AsyncSession")
     await engine.dispose()
+    gc.collect()  # what SQLAlchemy leaves behind is not the next test's
 
 
 async def test_a_django_connection_on_an_event_loop(postgres: PostgresBackend, postgres_store: Store) -> None:

@@ -30,6 +30,7 @@ class Read(Protocol):
 CLOCKS_APART = 5.0
 """Seconds between the host's clock and the server's."""
 MIGRATE = "Run `holdfast migrate` (`--sql` prints what it would do)"
+UNREACHABLE = "`pg_isready -d URL` and `psql URL` try the same without Holdfast"
 NOT_MADE = "Check the URL, or make it there with `holdfast migrate`"
 
 
@@ -61,25 +62,16 @@ def _examine_server(url: str, schema: str, declared: Sequence[str] | None) -> Fi
         return channel.write(_limited, lambda: verb(*args, **kwargs))
 
     try:
+        began = time.perf_counter()
         try:
             facts = read(server.look)
-            before = time.perf_counter()
-            read(server_time)
-            found = [fine("reachable", f"{store.address} answers in {span(time.perf_counter() - before)}")]
         except StoreError as failed:
-            return [
-                error(
-                    "reachable",
-                    str(failed),
-                    "`pg_isready -d URL` and `psql URL` try the same without Holdfast",
-                )
-            ]
+            return [error("reachable", str(failed), UNREACHABLE)]
+        found = [fine("reachable", f"{store.address} answers in {span(time.perf_counter() - began)}")]
         found += server.check_server(facts)
-        rights = read(privileges.look, schema)
-        found += privileges.check(rights, facts.role)
+        found += privileges.check(read(privileges.look, schema), facts.role)
         checked = _check_schema(store.check_schema)
-        found += checked
-        found += _clocks(lambda: read(server_time))
+        found += checked + _clocks(lambda: read(server_time))
         found += server.check_sessions(facts) + server.check_frozen(facts)
         found += _tried("settings", lambda: read(server.check_settings))
         found += _tried("transactions", lambda: read(server.check_transactions))

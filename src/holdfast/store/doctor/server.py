@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from holdfast.store.doctor.finding import Finding, error, fine, several, size, span, warning
@@ -152,26 +154,15 @@ def check_tables(schema: str) -> Verb[list[Finding]]:
 
 
 def _of_table(table: Table, schema: str) -> list[Finding]:
-    found: list[Finding] = []
     name = f"{schema}.{table.name}"
-    ago = "never" if table.vacuumed_ago is None else f"{span(table.vacuumed_ago)} ago"
-    data = {
-        "table": table.name,
-        "live": table.live,
-        "dead": table.dead,
-        "vacuumed_seconds_ago": table.vacuumed_ago,
-    }
-    data["bytes"] = total = table.heap_bytes + table.index_bytes
+    total = table.heap_bytes + table.index_bytes
+    data: dict[str, Any] = {"table": table.name, "live": table.live, "dead": table.dead, "bytes": total}
+    found: list[Finding] = []
     if "autovacuum_enabled=false" in table.options or "autovacuum_enabled=off" in table.options:
-        found.append(
-            error(
-                "tables",
-                f"autovacuum is off for {name}: it grows and slows down without end",
-                f"ALTER TABLE {name} RESET (autovacuum_enabled)",
-                **data,
-            )
-        )
+        what = f"autovacuum is off for {name}: it grows and slows down without end"
+        found.append(error("tables", what, f"ALTER TABLE {name} RESET (autovacuum_enabled)", **data))
     if table.dead > DEAD.get(table.name, DEAD_ELSEWHERE) and table.dead > table.live:
+        ago = "never" if table.vacuumed_ago is None else f"{span(table.vacuumed_ago)} ago"
         found.append(
             warning(
                 "tables",
@@ -179,6 +170,7 @@ def _of_table(table: Table, schema: str) -> list[Finding]:
                 "look-ups wade through them",
                 "See transactions for what holds vacuum back. If nothing does, autovacuum is too slow or too busy: "
                 f"run `VACUUM {name}`, and raise autovacuum_max_workers",
+                vacuumed_seconds_ago=table.vacuumed_ago,
                 **data,
             )
         )
