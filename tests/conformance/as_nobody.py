@@ -13,6 +13,7 @@ from holdfast.core.errors import HoldfastError
 from holdfast.core.job import NewJob
 from holdfast.store.open import open_store
 from holdfast.store.sqlite import store as _sqlite_store  # noqa: F401
+from holdfast.store.text import load, migrations, names
 from holdfast.store.verbs.insert import insert
 from tests.conformance.scene import new_ids
 
@@ -20,6 +21,10 @@ NOBODY = 65534
 
 
 def main(url: str) -> None:
+    # The project may be below a folder that is closed to nobody.
+    migrations("sqlite")
+    for name in names("sqlite"):
+        load("sqlite", name)
     if os.getuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -330,6 +331,37 @@ async def test_cancelled_in_the_middle(store: Store, scene: Scene, backend: Any)
             await holder.execute("INSERT INTO ledger VALUES ('usable')")
             await holder.rollback()
     assert backend.tables().jobs == []
+
+
+async def test_tasks_that_share_a_connection(store: Store, scene: Scene, backend: Any) -> None:
+    """Some fail, and take nothing with them and leave nothing behind."""
+    for way in (ways.AsyncPsycopg(), ways.Asyncpg()):
+        kept = scene.enqueue_one()
+        batches = [scene.new(3) for _ in range(12)]
+        for batch in batches[::3]:
+            batch[1] = batch[1].replace(job_id=kept)
+        before = set(backend.tables().jobs)
+        async with way.open(backend.url) as holder:
+            await holder.begin()
+            done = await asyncio.gather(
+                *(holder.run(store, insert, batch) for batch in batches), return_exceptions=True
+            )
+            await holder.commit()
+        assert [isinstance(one, JobExists) for one in done] == [n % 3 == 0 for n in range(12)]
+        wanted = {job.job_id for n, batch in enumerate(batches) if n % 3 for job in batch}
+        assert set(backend.tables().jobs) == before | wanted
+
+
+def test_threads_that_share_a_connection(store: Store, scene: Scene, backend: Any) -> None:
+    kept = scene.enqueue_one()
+    batches = [scene.new(3) for _ in range(12)]
+    for batch in batches[::3]:
+        batch[1] = batch[1].replace(job_id=kept)
+    with psycopg.connect(backend.url) as connection, ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(store.within, connection, insert, batch).exception for batch in batches]
+        assert [isinstance(one(), JobExists) for one in done] == [n % 3 == 0 for n in range(12)]
+    wanted = {job.job_id for n, batch in enumerate(batches) if n % 3 for job in batch}
+    assert set(backend.tables().jobs) == {kept} | wanted
 
 
 # --- poolers, restarts, poll-only mode ------------------------------------------------------------------------

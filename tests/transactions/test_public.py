@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -211,3 +213,23 @@ def test_django_as_it_is_used(postgres: PostgresBackend, sqlite: SqliteBackend) 
         alias = ""
         asyncio.run(run())
     assert len(done) == 2
+
+
+def test_no_package_is_imported_that_the_program_has_not_imported(sqlite: SqliteBackend) -> None:
+    code = f"""
+import sqlite3, sys
+from holdfast import Holdfast
+with Holdfast({sqlite.url!r}) as app:
+    task = app.task(lambda: None, name="x")
+    connection = sqlite3.connect({sqlite.path!r})
+    task.using(tx=connection).enqueue()
+    try:
+        task.using(tx=object()).enqueue()
+    except Exception as error:
+        print(type(error).__name__)
+    connection.commit()
+print({{"sqlalchemy", "django", "psycopg", "asyncpg", "aiosqlite", "psycopg2", "asyncio"}} & set(sys.modules))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[:2] == ["InvalidTransaction", "set()"]
+    assert len(sqlite.tables().jobs) == 1

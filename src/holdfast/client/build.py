@@ -52,6 +52,8 @@ class TaskOptions(TypedDict, total=False):
     middleware: Iterable[Middleware]
     executor: Literal["thread", "process"] | None
     """Of a plain function; default: a thread."""
+    transactional: bool
+    """Its runs may finish in a transaction of their own (`ctx.settle_in`); its jobs have leases of their own."""
 
 
 def task(
@@ -71,6 +73,7 @@ def task(
     sensitive: Iterable[str] = (),
     middleware: Iterable[Middleware] = (),
     executor: Literal["thread", "process"] | None = None,
+    transactional: bool = False,
 ) -> Task[Any, Any]:
     """A task that belongs to no app yet.
 
@@ -94,6 +97,7 @@ def task(
         level=level,
         kind=kind,
         takes_context=takes_context,
+        transactional=_check_transactional(transactional, name, kind),
         sensitive=_check_sensitive(sensitive, signature),
         middleware=check_middleware(middleware),
     )
@@ -175,6 +179,14 @@ def _kind(function: Callable[..., Any], name: str, executor: str | None, *, take
         _check_process_task(function, name, takes_context=takes_context)
         return "process"
     return "thread"
+
+
+def _check_transactional(transactional: bool, name: str, kind: Kind) -> bool:
+    if transactional and kind == "process":
+        raise InvalidTask(
+            f"task {name}: a run in another process has no context to settle by; leave out transactional=True"
+        )
+    return transactional
 
 
 def _check_process_task(function: Callable[..., Any], name: str, *, takes_context: bool) -> None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from holdfast.client.client import Client
     from holdfast.client.job import Job
     from holdfast.client.log import JobLog
+    from holdfast.client.settling import SettleIn
     from holdfast.client.task import Task
-    from holdfast.core.job import Claimed
+    from holdfast.core.job import Claimed, Settlement
 
 REQUEST_ID = "request_id"
 """The key of metadata under which the id of the request that enqueued a job travels."""
@@ -45,6 +46,10 @@ class Runner(Protocol):
         """Once shutdown has begun: when running jobs are cancelled, in microseconds since 1970."""
         ...
 
+    def success(self, claimed: Claimed, result: str) -> Settlement:
+        """The settlement of a run that has succeeded."""
+        ...
+
     def progress(self, ctx: JobContext, percent: int, message: str | None) -> None:
         """Keep the progress of a run. It returns at once and holds back what comes too often."""
         ...
@@ -60,7 +65,7 @@ class JobContext:
         deadline: when the run's timeout ends it, in microseconds since 1970.
     """
 
-    __slots__ = ("_cancelled", "_deadline", "_runner", "_seen", "claimed", "task")
+    __slots__ = ("_cancelled", "_deadline", "_runner", "_seen", "claimed", "settles", "task")
 
     def __init__(
         self, runner: Runner, claimed: Claimed, task: Task[Any, Any], deadline: int | None = None
@@ -70,6 +75,8 @@ class JobContext:
         self._runner = runner
         self._deadline = deadline
         self._cancelled = False
+        self.settles = False
+        """The run's success was written in a transaction of the handler's."""
         self._seen: _Seen | None = None
 
     def __repr__(self) -> str:
@@ -161,6 +168,25 @@ class JobContext:
         """The same for async code."""
         self.progress(percent, message)
 
+    def settle_in(self, tx: Any, result: Any = None) -> SettleIn:
+        """Have this run's success commit with your own transaction: `with ctx.settle_in(tx): …`, or `async with`.
+
+        What you write in `tx` and the end of the job then happen both or neither, exactly once. The task must be
+        declared with `transactional=True`. Commit before the handler returns; what it returns is not kept.
+
+        Args:
+            tx: your connection or session, as for an enqueue.
+            result: of the job.
+
+        Raises:
+            InvalidOption: the task isn't transactional.
+            LeaseLost: at the end of the block: the job is another run's by now, and you must roll back.
+            InvalidTransaction: `tx` can't be used.
+        """
+        from holdfast.client.settling import SettleIn
+
+        return SettleIn(self, tx, result)
+
     # --- for middleware ------------------------------------------------------------------------------------
 
     def replace(
@@ -199,6 +225,25 @@ class JobContext:
         """The arguments to decode, as the text of one JSON object."""
         replaced = None if self._seen is None else self._seen.args
         return self.claimed.args if replaced is None else replaced
+
+    @property
+    def client(self) -> Client:
+        return self._runner.client
+
+    @property
+    def worker_id(self) -> str:
+        return self._runner.worker_id
+
+    def success(self, result: str) -> Settlement:
+        """The settlement of this run as a success."""
+        return self._runner.success(self.claimed, result)
+
+    def mark_settled(self) -> None:
+        """The run's success is being written by its handler. Called on a copy, the worker's own sees it."""
+        origin = None if self._seen is None else self._seen.origin
+        if origin is not None:
+            origin.mark_settled()
+        self.settles = True
 
     def mark_cancelled(self) -> None:
         """The run was asked to end. Called on the context that the worker made, it is seen by all copies."""

@@ -127,6 +127,7 @@ class Task(BoundTask[P, R_co]):
         level: what the task says of its policy.
         kind: where it runs: on the event loop, in a thread, in a process.
         takes_context: the run's context is the first argument of `function`.
+        transactional: its runs may use `ctx.settle_in`.
         sensitive: names of the parameters that are masked wherever people look.
         middleware: the task's own, the outermost first.
     """
@@ -142,6 +143,7 @@ class Task(BoundTask[P, R_co]):
         level: PolicyLevel,
         kind: Kind,
         takes_context: bool,
+        transactional: bool,
         sensitive: tuple[str, ...],
         middleware: tuple[Middleware, ...],
     ) -> None:
@@ -154,6 +156,7 @@ class Task(BoundTask[P, R_co]):
         self.level = level
         self.kind: Kind = kind
         self.takes_context = takes_context
+        self.transactional = transactional
         self.sensitive = sensitive
         self.middleware = middleware
         self._client: Client | None = None

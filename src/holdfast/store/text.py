@@ -55,8 +55,11 @@ def names(dialect: Dialect) -> set[str]:
     return {entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")}
 
 
-def migrations(dialect: Dialect) -> list[tuple[int, str, str]]:
+@cache
+def migrations(dialect: Dialect) -> tuple[tuple[int, str, str], ...]:
     """Number, name and text of each migration, in order."""
     folder = files("holdfast.store") / "sql" / dialect / "migrations"
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [(int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in found]
+    return tuple(
+        (int(name[:4]), name.removesuffix(".sql"), (folder / name).read_text("utf-8")) for name in found
+    )

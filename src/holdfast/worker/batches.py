@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from holdfast.core.outcomes import Interrupted, Outcome
 from holdfast.store.verbs.claim import claim
+from holdfast.store.verbs.settle_in import claim_apart
 from holdfast.worker.runs import Lease, Run
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Batches:
         capacity: of those, which learns from each claim.
         limits: how many jobs of a queue may be in hand at a time, for the queues that have a limit.
         most: so many jobs in all; None is without limit.
+        apart: names of tasks whose jobs get leases of their own, to be settled in their handlers' transactions.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Batches:
         capacity: Capacity,
         limits: Mapping[str, int],
         most: int | None,
+        apart: frozenset[str] = frozenset(),
     ) -> None:
         self.left = most
         """So many may still be claimed."""
@@ -62,6 +65,7 @@ class Batches:
         self._executors = {executor.kind: executor for executor in executors}
         self._capacity = capacity
         self._limits = limits
+        self._apart = apart
         self._stopping = False
         self._stale_at = 0.0
         """When to look again for what waits for too long."""
@@ -90,26 +94,46 @@ class Batches:
         """
         if self._stopping:
             return []
-        lease = Lease(self._worker.new_id(), life)
-        life.leases[lease.id] = lease
+        made: dict[str, Lease] = {}
+
+        def new_lease() -> str:
+            # Known from before the claim is sent, so that nobody takes it for one whose answer was lost.
+            lease = Lease(self._worker.new_id(), life)
+            made[lease.id] = life.leases[lease.id] = lease
+            return lease.id
+
         began = monotonic()
+        jobs: list[Claimed] = []
         try:
-            jobs = self._channel.write(claim, life.id, lease.id, plan, limit, tasks)
-        except BaseException:
-            # If it was committed after all, the look at the leases under this worker's id finds it.
-            del life.leases[lease.id]
-            raise
-        if not jobs:
-            del life.leases[lease.id]
-            return jobs
-        now = monotonic()
-        if self.left is not None:
-            self.left -= len(jobs)
-        lease.left = len(jobs)
-        made = [self._worker.new_run(job, lease, now) for job in jobs]
-        lease.runs = [run for run in made if run is not None]
-        self._hand_over(lease.runs, now - began, life)
+            if self._apart.isdisjoint(tasks):
+                jobs = self._channel.write(claim, life.id, new_lease(), plan, limit, tasks)
+            else:
+                jobs = self._channel.write(
+                    claim_apart, life.id, new_lease(), plan, limit, tasks, self._apart, new_lease
+                )
+        finally:
+            # If a claim that failed was committed after all, the look at the leases under this worker's id finds it.
+            for unused in made.keys() - {job.lease for job in jobs}:
+                del life.leases[unused]
+        if jobs:
+            now = monotonic()
+            if self.left is not None:
+                self.left -= len(jobs)
+            self._hand_over(self._runs(jobs, made, now), now - began, life)
         return jobs
+
+    def _runs(self, jobs: Sequence[Claimed], leases: Mapping[str, Lease], now: float) -> list[Run]:
+        # All are counted before any can end: one that can't be made into a run is settled at once.
+        for job in jobs:
+            leases[job.lease].left += 1
+        runs: list[Run] = []
+        for job in jobs:
+            lease = leases[job.lease]
+            run = self._worker.new_run(job, lease, now)
+            if run is not None:
+                lease.runs.append(run)
+                runs.append(run)
+        return runs
 
     def give_back_stale(self, now: float) -> None:
         """Give back what has waited for a slot too long."""

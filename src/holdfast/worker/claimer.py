@@ -66,6 +66,8 @@ class ClaimerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Begin claims at low-water marks."""
     audience: bool = False
     """Tell the store when idle, to be told of due jobs."""
+    apart: frozenset[str] = frozenset()
+    """The names of tasks whose jobs get leases of their own."""
     burst: bool = False
     """Tell when nothing due is left."""
     max_jobs: int | None = None
@@ -125,7 +127,9 @@ class Claimer:
         self._channel = channel
         self._capacity = capacity
         self._options = options
-        self._batches = Batches(worker, channel, executors, capacity, options.limits, options.max_jobs)
+        self._batches = Batches(
+            worker, channel, executors, capacity, options.limits, options.max_jobs, options.apart
+        )
         self._lanes = Lanes(options.queues, Marks() if options.marks else None)
         self._suspects = Suspects()
         self._bell = Event()
@@ -314,7 +318,9 @@ class Claimer:
         self._lanes.look_begins()
         jobs = self._batches.take(life, plan, limit, tasks)
         self._reach.worked()
-        self._lanes.claimed(plan, jobs, limit)
+        if ask.all_kinds:
+            # Marks may not pass what a claim has left out.
+            self._lanes.claimed(plan, jobs, limit)
         if not ask.all_kinds:
             if not jobs:
                 self._narrow_again_at = now + max(STALE / 10, DEAR * (monotonic() - now))

@@ -10,13 +10,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from holdfast.core.errors import StoreClosed
-from holdfast.core.outcomes import Interrupted, Outcome, Raised
+from holdfast.core.outcomes import Interrupted, Outcome, Raised, Succeeded
 from holdfast.core.policy import DEFAULT
 from holdfast.core.times import SECOND
 from holdfast.store.verbs.workers import unregister
 from holdfast.worker.capacity import Capacity
 from holdfast.worker.claimer import Claimer, ClaimerOptions
 from holdfast.worker.clock import Clock
+from holdfast.worker.decide import decide
 from holdfast.worker.handlers import Handler
 from holdfast.worker.heartbeat import Heartbeat
 from holdfast.worker.identity import worker_row
@@ -137,6 +138,7 @@ class Crew:
             poll=min([options.poll_interval, *polls]) / SECOND,
             marks=self._store.wants_marks,
             audience=self._store.wants_audience,
+            apart=frozenset(task.name for task in self._tasks if task.transactional),
             burst=options.burst,
             max_jobs=options.max_jobs,
         )
@@ -209,6 +211,9 @@ class Crew:
     @property
     def shutdown_deadline(self) -> int | None:
         return None if self._stop.by == inf else self.clock.at(self._stop.by)
+
+    def success(self, job: Claimed, result: str) -> Settlement:
+        return decide(job, Succeeded(result), self._policies.of(job), self.clock.now())
 
     def progress(self, worker: str, job: Claimed, percent: int, message: str | None) -> None:
         self.progress_keeper.say(worker, job, percent, message)

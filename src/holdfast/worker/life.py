@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from holdfast.client.client import Client
     from holdfast.client.context import JobContext
-    from holdfast.core.job import Claimed
+    from holdfast.core.job import Claimed, Settlement
     from holdfast.worker.runs import Lease, Run
 
 
@@ -21,6 +21,7 @@ class Host(Protocol):
     def state(self) -> Any: ...
     @property
     def shutdown_deadline(self) -> int | None: ...
+    def success(self, job: Claimed, result: str) -> Settlement: ...
     def progress(self, worker: str, job: Claimed, percent: int, message: str | None) -> None: ...
 
 
@@ -59,6 +60,9 @@ class Life:
     @property
     def shutdown_deadline(self) -> int | None:
         return self._host.shutdown_deadline
+
+    def success(self, claimed: Claimed, result: str) -> Settlement:
+        return self._host.success(claimed, result)
 
     def progress(self, ctx: JobContext, percent: int, message: str | None) -> None:
         self._host.progress(self.id, ctx.claimed, percent, message)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Event
+from threading import Event, Timer
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from holdfast.core.errors import StoreClosed, StoreError, StoreForked
+from holdfast.core.errors import StoreClosed, StoreError, StoreForked, StoreUnavailable
 from holdfast.core.job import Settlement
-from holdfast.core.outcomes import Outcome
+from holdfast.core.outcomes import Outcome, Succeeded
 from holdfast.store.verbs.settle import settle
+from holdfast.store.verbs.settle_in import Conclusion, conclude
 from holdfast.worker.backoff import Reach
 from holdfast.worker.decide import decide
 from holdfast.worker.part import Part
@@ -33,6 +34,8 @@ FLUSH = 1000
 """At most so many outcomes at a time."""
 COMPANY = 0.003
 """Seconds to wait for more outcomes, where they come so fast that it pays."""
+AGAIN = 0.05
+"""Seconds until the next look at a transaction of a handler's that is still open when the handler has ended."""
 WORTHWHILE = 8
 """So many must be expected to come in that time."""
 
@@ -160,12 +163,39 @@ class Settler:
                 logger.info("%r ended after it had lost its lease; what it decided was refused", run)
                 continue
             run.over = True
+            if run.context is not None and run.context.settles:
+                self._conclude(run, outcome, at)
+                continue
             lease = run.lease
             flush = flushes.get(lease.life)
             if flush is None:
                 flush = flushes[lease.life] = _Flush(lease.life)
             flush.add(run, decide(run.job, outcome, run.policy, at))
         return all(self._write(flush) for flush in flushes.values())
+
+    def _conclude(self, run: Run, outcome: Outcome, at: int) -> None:
+        """A run whose handler has written its success in a transaction of its own: see what became of that."""
+        life, lease = run.lease.life, run.lease
+        settlement = decide(run.job, outcome, run.policy, at)
+        try:
+            found = self._channel.write(conclude, life.id, settlement, over=lease.left == 1)
+        except StoreUnavailable as error:
+            self._observers.trouble(error)
+            found = Conclusion.OPEN
+        if found is Conclusion.OPEN:
+            run.over = False
+            again = Timer(AGAIN, self.report, (run, outcome))
+            again.daemon = True
+            again.start()
+            return
+        if found is Conclusion.SUCCEEDED:
+            settlement = decide(run.job, Succeeded(), run.policy, at)
+        lease.left -= 1
+        flush = _Flush(life)
+        flush.settlements.append(settlement)
+        if not lease.left:
+            flush.over.append(lease)
+        self._committed(flush, [settlement] if found is Conclusion.LOST else [])
 
     def _write(self, flush: _Flush) -> bool:
         """Apply what is of one life; False if the worker's end came before the store was back."""

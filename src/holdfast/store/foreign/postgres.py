@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from holdfast.store.foreign import resolve
 from holdfast.store.foreign.flow import Call, Flow, Manner, Result, Script, enclosed
@@ -58,6 +60,7 @@ class Foreign:
         self._address = address
         self._notify = notify
         self._databases = Databases(address)
+        self._turns: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
     def within(self, tx: Any, verb: Callable[[], Verb[T]]) -> T:
         """Run a verb inside the caller's transaction.
@@ -105,41 +108,48 @@ class Foreign:
         raise refuse(connection, self._address.shown, blocking=False)
 
     def _run(self, driver: Driver, verb: Callable[[], Verb[T]]) -> T:
-        flow = self._flow(driver, verb)
-        try:
-            call = next(flow)
-            while True:
-                try:
-                    result = driver.execute(call)
-                except BaseException as error:
-                    call = flow.throw(error)
-                else:
-                    call = flow.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
+        with self._turn(driver.connection, Lock):
+            flow = self._flow(driver, verb)
+            try:
+                call = next(flow)
+                while True:
+                    try:
+                        result = driver.execute(call)
+                    except BaseException as error:
+                        call = flow.throw(error)
+                    else:
+                        call = flow.send(result)
+            except StopIteration as end:
+                value: T = end.value
+                return value
 
     async def _awaited(self, connection: Any, verb: Callable[[], Verb[T]]) -> T:
-        driver = self._async_driver(connection)
-        driver.script()
-        if not self._databases.knows(driver):
-            import asyncio
+        import asyncio
 
-            # Ours may have to be asked, which takes milliseconds, or seconds where it doesn't answer.
-            await asyncio.to_thread(self._databases.ours)
-        flow = self._flow(driver, verb)
-        try:
-            call = next(flow)
-            while True:
-                try:
-                    result = await driver.execute(call)
-                except BaseException as error:
-                    call = flow.throw(error)
-                else:
-                    call = flow.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
+        driver = self._async_driver(connection)
+        async with self._turn(driver.connection, asyncio.Lock):
+            driver.script()
+            if not self._databases.knows(driver):
+                # Ours may have to be asked, which takes milliseconds, or seconds where it doesn't answer.
+                await asyncio.to_thread(self._databases.ours)
+            flow = self._flow(driver, verb)
+            try:
+                call = next(flow)
+                while True:
+                    try:
+                        result = await driver.execute(call)
+                    except BaseException as error:
+                        call = flow.throw(error)
+                    else:
+                        call = flow.send(result)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+
+    def _turn(self, connection: Any, lock: Callable[[], Any]) -> Any:
+        """Verbs of several threads or tasks on one connection go one by one: their savepoints must not interlace."""
+        turn = self._turns.get(connection)
+        return self._turns.setdefault(connection, lock()) if turn is None else turn
 
     def _flow(self, driver: Driver | AsyncDriver, verb: Callable[[], Verb[T]]) -> Flow[T]:
         script = driver.script()

@@ -1,0 +1,126 @@
+"""Finishing a run in a transaction of its handler's own, so that its effects and its success commit together.
+
+The handler's transaction holds the lease until it ends, however long that takes. So such jobs have leases of their
+own, made by the very claim: one that was made later would be unknown to a repeatable read that had begun before. When
+the run is over, `conclude` looks what has become of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from enum import StrEnum
+
+from holdfast.core.errors import LeaseLost
+from holdfast.core.job import Claimed, Settlement
+from holdfast.core.states import JobState
+from holdfast.store.records import LaneMark
+from holdfast.store.statement import Many, Row, Statement, Verb
+from holdfast.store.verbs.claim import claim
+from holdfast.store.verbs.settle import apply
+
+ALONE = ("lease", "id", "run", "attempt", "crashes")
+
+
+class Conclusion(StrEnum):
+    """What became of a run that has used `settle_in`."""
+
+    SUCCEEDED = "succeeded"
+    """Its transaction was committed; the lease is deleted."""
+    SETTLED = "settled"
+    """It was not, and the settlement given was applied."""
+    OPEN = "open"
+    """Its transaction still goes on: ask again later. Nothing was changed."""
+    LOST = "lost"
+    """The run had lost its lease. Nothing was changed."""
+
+
+def claim_apart(
+    worker: str,
+    lease: str,
+    lanes: Sequence[LaneMark],
+    limit: int,
+    tasks: Sequence[str],
+    apart: Collection[str],
+    new_lease: Callable[[], str],
+) -> Verb[list[Claimed]]:
+    """`claim`, with the jobs of some tasks in leases of their own: every job's `lease` says which.
+
+    Args:
+        worker: and `lease`, `lanes`, `limit`, `tasks`: as of `claim`. The lease is gone if all jobs are apart.
+        apart: the names of the tasks that settle in transactions of their own.
+        new_lease: makes an id.
+    """
+    jobs = yield from claim(worker, lease, lanes, limit, tasks)
+    alone = [job for job in jobs if job.task in apart]
+    if not alone or len(jobs) == 1:
+        return jobs
+    for job in alone:
+        job.lease = new_lease()
+    rows = [(job.lease, job.job_id, job.run, job.attempt, job.crashes) for job in alone]
+    yield Many("lease_alone", ALONE, rows, {"worker": worker})
+    if len(alone) == len(jobs):
+        yield Statement("delete_leases", {"leases": [lease]})
+    else:
+        yield Many("release", ("lease", "id"), [(lease, job.job_id) for job in alone])
+    return jobs
+
+
+def settle_in(worker: str, settlement: Settlement) -> Verb[None]:
+    """Finish a run in the transaction that this is run within. Doing it twice in one run is harmless.
+
+    Args:
+        worker: the id of the worker that runs it.
+        settlement: to an end.
+
+    Raises:
+        LeaseLost: the run is no longer the current one of its job: the transaction must be rolled back.
+    """
+    job = settlement.job
+    rows = yield Statement("lock_leases_shared", {"leases": [job.lease]})
+    if not _owned(worker, job, rows) or (yield from apply(worker, [settlement], [])):
+        raise LeaseLost(
+            f"run {job.run} of job {job.job_id} ({job.task}) has lost its lease: it was cancelled, or its worker was "
+            "taken for dead, and the job is another run's. Roll back what this one has written"
+        )
+
+
+def conclude(worker: str, settlement: Settlement, over: bool) -> Verb[Conclusion]:
+    """Bring a run that has used `settle_in` to its end, once its handler has returned or raised.
+
+    Args:
+        worker: the id of the worker that ran it.
+        settlement: what to make of it if its transaction was not committed.
+        over: nothing else is left in its lease, which is deleted with this.
+    """
+    job = settlement.job
+    rows = yield Statement("lock_free_lease", {"lease": job.lease})
+    # In a second statement, which sees what was committed before the lock was had.
+    finished = yield Statement("finished_runs", {"ids": [job.job_id]})
+    succeeded = any((row[1], row[2]) == (job.run, JobState.SUCCEEDED) for row in finished)
+    if not rows:
+        if succeeded:
+            return Conclusion.SUCCEEDED
+        held = yield Statement("worker_leases", {"worker": worker})
+        return Conclusion.OPEN if any(row[0] == job.lease for row in held) else Conclusion.LOST
+    owned = _owned(worker, job, rows)
+    if owned and not finished:
+        yield from _settled(worker, settlement, over)
+    if over and (owned or succeeded):
+        yield Statement("delete_leases", {"leases": [job.lease]})
+    if succeeded:
+        return Conclusion.SUCCEEDED
+    return Conclusion.SETTLED if owned and not finished else Conclusion.LOST
+
+
+def _settled(worker: str, settlement: Settlement, over: bool) -> Verb[None]:
+    if settlement.state.terminal:
+        yield from apply(worker, [settlement], [])
+        return
+    if not over:
+        yield Many("release", ("lease", "id"), [(settlement.job.lease, settlement.job.job_id)])
+    yield from apply(worker, [], [settlement])
+
+
+def _owned(worker: str, job: Claimed, rows: Sequence[Row]) -> bool:
+    """Whether a lease, as locked, is the worker's and has not released the job."""
+    return any(row[1] == worker and job.job_id not in row[2] for row in rows)
