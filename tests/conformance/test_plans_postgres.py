@@ -56,13 +56,12 @@ TABLES = {"jobs", "pending", "leases", "finished", "job_errors"}
     scope="module", params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))]
 )
 def database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[psycopg.Connection[Any]]:
-    """A database that the states below are made in, one after the other."""
+    """An empty database whose statistics are only as new as a test says."""
     with servers.databases(request.param).fresh() as found:
         store = open_store(found.url)
         store.migrate()
         store.close()
         with psycopg.connect(found.url, autocommit=True) as connection:
-            # Statistics are to be as old as a test says.
             for table in sorted(TABLES):
                 connection.execute(f"ALTER TABLE holdfast.{table} SET (autovacuum_enabled = off)".encode())
             yield connection
@@ -92,6 +91,22 @@ def scanned(connection: psycopg.Connection[Any], step: Statement | Many) -> list
 
 def found(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
     return {step.name: tables for step in HOT if (tables := scanned(connection, step))}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("database", versions()[:1], indirect=True)
+def test_nor_among_a_million_waiting_and_a_million_scheduled(database: psycopg.Connection[Any]) -> None:
+    database.execute("SET synchronous_commit = off")
+    for number, ahead in ((1_000_000, "-1 hour"), (1_000_000, "1 day")):
+        database.execute(
+            "WITH new AS (INSERT INTO holdfast.jobs SELECT gen_random_uuid(), 'q', 't', 0, '{}', NULL, NULL, "
+            f"now() + interval '{ahead}' + n * interval '1 ms', now() FROM generate_series(1, {number}) AS n "
+            "RETURNING id, run_at) INSERT INTO holdfast.pending SELECT 'q', 0, run_at, id, 't' FROM new".encode()
+        )
+    assert found(database) == {}, "never analysed"
+    database.execute("ANALYZE")
+    assert found(database) == {}, "analysed"
 
 
 def test_no_hot_statement_scans_a_table(database: psycopg.Connection[Any]) -> None:
