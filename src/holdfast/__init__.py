@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from holdfast.core.errors import StoreForked as StoreForked
     from holdfast.core.errors import StoreFull as StoreFull
     from holdfast.core.errors import StoreLocked as StoreLocked
+    from holdfast.core.errors import StoreMoved as StoreMoved
     from holdfast.core.errors import StoreReadOnly as StoreReadOnly
     from holdfast.core.errors import StoreUnavailable as StoreUnavailable
     from holdfast.core.errors import UnknownTask as UnknownTask
@@ -94,7 +95,7 @@ _WHERE = {
         "InvalidOption InvalidResult InvalidTask InvalidTransaction InvalidUrl JobCancelled JobError "
         "JobExists JobFailed JobNotFound LeaseLost MissingDependency NoCurrentJob PayloadTooLarge "
         "ResultNotKept ResultTimeout SchemaMismatch StoreClosed StoreCorrupt StoreError StoreForked "
-        "StoreFull StoreLocked StoreReadOnly StoreUnavailable UnknownTask WrongState"
+        "StoreFull StoreLocked StoreMoved StoreReadOnly StoreUnavailable UnknownTask WrongState"
     ),
     "holdfast.core.job": "NewJob RunError",
     "holdfast.core.outcomes": (
@@ -164,6 +165,7 @@ __all__ = [
     "StoreForked",
     "StoreFull",
     "StoreLocked",
+    "StoreMoved",
     "StoreReadOnly",
     "StoreUnavailable",
     "Succeeded",

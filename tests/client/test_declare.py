@@ -289,7 +289,7 @@ def test_nothing_is_declared_once_a_worker_has_begun(app: Holdfast) -> None:
         lambda: app.include(router),
         lambda: app.include(lambda: None),
     ):
-        with pytest.raises(DuplicateTask, match="after a worker of this app had begun"):
+        with pytest.raises(ConfigurationError, match="after a worker of this app had begun"):
             late()
 
 

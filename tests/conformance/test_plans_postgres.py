@@ -52,9 +52,7 @@ HOT = [
 TABLES = {"jobs", "pending", "leases", "finished", "job_errors"}
 
 
-@pytest.fixture(
-    scope="module", params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))]
-)
+@pytest.fixture(params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))])
 def database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[psycopg.Connection[Any]]:
     """An empty database whose statistics are only as new as a test says."""
     with servers.databases(request.param).fresh() as found:

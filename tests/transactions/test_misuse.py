@@ -290,7 +290,7 @@ async def test_a_connection_given_back_to_its_pool(postgres: PostgresBackend, po
     async with asyncpg.create_pool(postgres.url, min_size=1) as pool:
         async with pool.acquire() as connection:
             pass
-        await arefused(postgres_store, connection, "has been released back to the pool")
+        await arefused(postgres_store, connection, "was given back to its pool")
 
 
 async def test_a_connection_that_the_server_has_ended(

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from holdfast import Holdfast, JobContext
-from holdfast.core.errors import InvalidOption
+from holdfast.core.errors import InvalidOption, JobFailed
 from holdfast.core.retries import Constant
 from holdfast.core.states import JobState
 from holdfast.core.times import to_timedelta
@@ -93,6 +93,22 @@ def test_a_rolled_back_transaction_leaves_the_job_to_its_outcome(app: Holdfast, 
         job.result(timeout=20)
     assert ledger.rows() == [7]
     assert job.refresh().attempt == 3
+
+
+def test_a_handler_that_rolls_back_and_returns_has_not_succeeded(app: Holdfast, ledger: Ledger) -> None:
+    @app.task(takes_context=True, transactional=True, retry=SOON, max_attempts=2)
+    def pay(ctx: JobContext, amount: int) -> None:
+        tx = ledger.connect()
+        ledger.pay(tx, ctx.job.id, amount)
+        with ctx.settle_in(tx):
+            pass
+        tx.rollback()
+        tx.close()
+
+    job = pay.enqueue(7)
+    with app.worker(), pytest.raises(JobFailed, match="not committed"):
+        job.result(timeout=20)
+    assert (ledger.rows(), job.refresh().attempt) == ([], 2)
 
 
 def test_an_error_after_the_commit_changes_nothing(app: Holdfast, ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from holdfast.core.errors import StoreError
 from holdfast.store import open as opening
@@ -36,13 +36,13 @@ def refuse_missing(url: str) -> None:
     Raises:
         StoreError: and its kinds.
     """
-    if dialect(url) == "sqlite":
+    if opening.dialect_of(url) == "sqlite":
         _check_file(url)
 
 
 def check_schema(url: str, schema: str) -> None:
     """Raises SchemaMismatch unless the schema is this version's; changes nothing."""
-    if dialect(url) == "sqlite":
+    if opening.dialect_of(url) == "sqlite":
         _check_file(url)
         return
     store = opening.open_store(url, schema=schema)
@@ -54,7 +54,7 @@ def check_schema(url: str, schema: str) -> None:
 
 def migrate(url: str, schema: str) -> list[str]:
     """Bring the schema to this version; returns the names of the migrations applied."""
-    if dialect(url) == "sqlite":
+    if opening.dialect_of(url) == "sqlite":
         from holdfast.store.sqlite import connection
         from holdfast.store.sqlite import schema as migrations
         from holdfast.store.sqlite.store import clock
@@ -72,22 +72,13 @@ def migrate(url: str, schema: str) -> list[str]:
 
 def migration_text(url: str, schema: str, above: int) -> str:
     """The SQL of the migrations after a version, for that kind of database."""
-    if dialect(url) == "sqlite":
+    if opening.dialect_of(url) == "sqlite":
         from holdfast.store.sqlite.schema import script as file_script
 
         return file_script(above)
     from holdfast.store.postgres.schema import script
 
     return script(schema, above)
-
-
-def dialect(url: str) -> Literal["sqlite", "postgres"]:
-    """Which kind of database a URL names.
-
-    Raises:
-        InvalidUrl: none that is known.
-    """
-    return "postgres" if url.partition("://")[0].partition("+")[0].lower() in opening.POSTGRES else "sqlite"
 
 
 def _check_file(url: str) -> None:

@@ -21,7 +21,7 @@ from holdfast.cli.values import Duration, JsonObject, When
         """holdfast --app app:app enqueue mail.send '{"to": "a@b.c", "subject": "hi"}'""",
         "holdfast --app app:app enqueue report.daily --delay 1h30m",
         "holdfast --app app:app enqueue resize - < arguments.jsonl   # a job for each line",
-        """holdfast --url sqlite:///jobs.db enqueue greet '{"name": "Ada"}' --queue mail --declare""",
+        """holdfast --url sqlite:///jobs.db enqueue app.greet '{"name": "Ada"}' --queue mail --declare""",
     ],
 )
 @click.argument("task")

@@ -85,7 +85,7 @@ root = Root(
     examples=[
         "holdfast demo                              # a real workload, on the spot",
         "holdfast --app app:app worker              # run jobs until Ctrl-C",
-        """holdfast --app app:app enqueue greet '{"name": "Ada"}'""",
+        """holdfast --app app:app enqueue app.greet '{"name": "Ada"}'""",
         "holdfast --url sqlite:///jobs.db jobs list --state failed",
     ],
 )

@@ -88,7 +88,8 @@ class DeclaresTasks(ABC):
         Raises:
             InvalidTask: the function can't be one; names the parameter where it is one's fault.
             InvalidOption: an option makes no sense.
-            DuplicateTask: the name is taken, or a worker has begun already.
+            DuplicateTask: the name is taken.
+            ConfigurationError: a worker has begun already.
         """
 
         def declare(function: Callable[..., Any]) -> Task[Any, Any]:

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from holdfast.client.queues import QueueSettings, capped
-from holdfast.core.errors import DuplicateTask, UnknownTask
+from holdfast.core.errors import ConfigurationError, DuplicateTask, UnknownTask
 from holdfast.core.policy import Policy, PolicyLevel, resolve_policy
 from holdfast.middleware.base import Middleware, around_enqueue, around_process
 from holdfast.middleware.chain import compose_enqueue
@@ -58,7 +58,8 @@ class Registry:
         """Declare a task.
 
         Raises:
-            DuplicateTask: its name is taken, or a worker has begun.
+            DuplicateTask: its name is taken.
+            ConfigurationError: a worker has begun.
         """
         self.refuse_late(f"task {task.name} was declared")
         other = self._tasks.get(task.name)
@@ -73,7 +74,8 @@ class Registry:
         """Declare a queue.
 
         Raises:
-            DuplicateTask: it was declared before, or a worker has begun.
+            DuplicateTask: it was declared before.
+            ConfigurationError: a worker has begun.
         """
         self.refuse_late(f"queue {settings.name} was declared")
         if settings.name in self._queues:
@@ -100,9 +102,9 @@ class Registry:
             self._frozen = True
 
     def refuse_late(self, what: str) -> None:
-        """Raises DuplicateTask once a worker has begun."""
+        """Raises ConfigurationError once a worker has begun."""
         if self._frozen:
-            raise DuplicateTask(
+            raise ConfigurationError(
                 f"{what} after a worker of this app had begun, which would never see it; declare everything before "
                 "run_worker, or in a function given to app.include"
             )
@@ -122,7 +124,13 @@ class Registry:
         task = self.find(name)
         if task is None:
             known = ", ".join(sorted(self._tasks)) or "none at all"
-            raise UnknownTask(f"no task is called {name!r} here; known are: {known}")
+            near = [one for one in self._tasks if one.endswith(f".{name}")]
+            meant = (
+                f"did you mean {near[0]!r}? Names are module.function unless name= says otherwise; "
+                if near
+                else ""
+            )
+            raise UnknownTask(f"no task is called {name!r} here; {meant}known are: {known}")
         return task
 
     def get(self, name: str) -> Task[Any, Any] | None:

@@ -267,7 +267,13 @@ def _seconds(timeout: timedelta | float | None) -> float | None:
 
 def _too_late(found: Found, seconds: float | None) -> ResultTimeout:
     record = found.record
-    return ResultTimeout(
-        f"job {record.job_id} of {record.task} had not ended after {seconds:g} s, and goes on; "
-        f"when the wait began it was {record.state}"
-    )
+    if record.run:
+        advice = (
+            f"when the wait began it was {record.state}, in run {record.run}. It goes on; ask again later"
+        )
+    else:
+        advice = (
+            "when the wait began no run of it had begun. Is a worker of its queue running? `holdfast worker` starts "
+            "one, and `holdfast doctor` says what keeps jobs waiting"
+        )
+    return ResultTimeout(f"job {record.job_id} of {record.task} had not ended after {seconds:g} s; {advice}")

@@ -104,6 +104,10 @@ class LeaseLost(JobError):
     """The run is no longer the current one of its job: what it wanted to write was refused."""
 
 
+class NotCommitted(JobError):
+    """The handler returned, but the transaction in which its run was to succeed was rolled back."""
+
+
 class NoCurrentJob(HoldfastError, LookupError):
     """The context of a run was asked for outside of a run."""
 

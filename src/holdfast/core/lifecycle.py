@@ -77,7 +77,9 @@ def settle(
             failure = _failure(outcome.cause, outcome, describe, message=outcome.reason)
             return _end(job, S.FAILED, Reason.ERROR, policy, now, failure=failure)
         case o.Cancel():
-            return _end(job, S.CANCELLED, None, policy, now)
+            # What the handler says of it is kept where errors are: people look for it there.
+            said = describe(outcome) if outcome.reason else None
+            return _end(job, S.CANCELLED, None, policy, now, failure=said)
         case o.Panicked():
             return _end(job, S.FAILED, Reason.PANIC, policy, now, failure=describe(outcome.error))
         case o.InvalidArgs():

@@ -119,7 +119,8 @@ class Raised(Outcome):
     """The handler raised an exception."""
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(repr(error))
+        # Not its text: that is made by code of the user's, which may fail.
+        super().__init__(type(error).__qualname__)
         self.error = error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from holdfast.core.errors import InvalidUrl, MissingDependency
 
@@ -11,6 +11,24 @@ if TYPE_CHECKING:
 
 SQLITE = frozenset({"sqlite", "sqlite3"})
 POSTGRES = frozenset({"postgresql", "postgres"})
+
+
+def dialect_of(url: str) -> Literal["sqlite", "postgres"]:
+    """Which kind of database a URL names; it isn't opened.
+
+    Raises:
+        InvalidUrl: none that is known.
+    """
+    scheme = url.partition("://")[0].partition("+")[0].lower()
+    if "://" not in url:
+        raise InvalidUrl(
+            f"{url!r} is no database URL; write sqlite:///jobs.db or postgresql://user@host/database"
+        )
+    if scheme in SQLITE:
+        return "sqlite"
+    if scheme in POSTGRES:
+        return "postgres"
+    raise InvalidUrl(f"{scheme}:// is no database that Holdfast knows; use sqlite:/// or postgresql://")
 
 
 def open_store(url: str, *, schema: str = "holdfast", notify: bool = True) -> Store:
@@ -25,21 +43,14 @@ def open_store(url: str, *, schema: str = "holdfast", notify: bool = True) -> St
         InvalidUrl: its scheme isn't known, or it names no database.
         StoreError: and its kinds: the database can't be used as it is.
     """
-    scheme = url.partition("://")[0].partition("+")[0].lower()
-    if "://" not in url:
-        raise InvalidUrl(
-            f"{url!r} is no database URL; write sqlite:///jobs.db or postgresql://user@host/database"
-        )
-    if scheme in SQLITE:
+    if dialect_of(url) == "sqlite":
         from holdfast.store.sqlite.store import SqliteStore
 
         return SqliteStore(url)
-    if scheme in POSTGRES:
-        try:
-            from holdfast.store.postgres.store import PostgresStore
-        except ImportError as error:
-            raise MissingDependency(
-                "PostgreSQL needs psycopg; install it with `pip install 'holdfast[postgres]'`"
-            ) from error
-        return PostgresStore(url, schema=schema, notify=notify)
-    raise InvalidUrl(f"{scheme}:// is no database that Holdfast knows; use sqlite:/// or postgresql://")
+    try:
+        from holdfast.store.postgres.store import PostgresStore
+    except ImportError as error:
+        raise MissingDependency(
+            "PostgreSQL needs psycopg; install it with `pip install 'holdfast[postgres]'`"
+        ) from error
+    return PostgresStore(url, schema=schema, notify=notify)

@@ -35,7 +35,9 @@ def decide(
     try:
         found = policy(job) if callable(policy) else policy
         return lifecycle.settle(job, outcome, found, now, describe=describe, jitter=random.random())
-    except Exception as error:  # a retry policy may be a function of the user's, and an outcome hold anything
+    except (
+        BaseException
+    ) as error:  # a retry policy may be a function of the user's, and an outcome hold anything
         logger.exception("what became of job %s (%s) could not be computed; it fails", job.job_id, job.task)
-        failed = MoveToDlq(f"what follows from {outcome!r} could not be computed", cause=error)
+        failed = MoveToDlq(f"what follows from {outcome.name} could not be computed", cause=error)
         return lifecycle.settle(job, failed, DEFAULT, now, describe=describe)

@@ -38,8 +38,8 @@ def found_elsewhere(error: BaseException, failure: Failure) -> BaseException:
 
 def type_name(cls: type[BaseException]) -> str:
     """`ValueError`, `app.errors.NoSuchCustomer`; Holdfast's own as they are imported: `holdfast.Retry`."""
-    module = cls.__module__
-    if module == "builtins":
+    module: object = cls.__module__
+    if module == "builtins" or not isinstance(module, str):
         return cls.__qualname__
     if module == "holdfast" or module.startswith("holdfast."):
         return f"holdfast.{cls.__qualname__}"
@@ -53,7 +53,7 @@ def _kept(text: str) -> str:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:  # a user's __str__
+    except BaseException as broken:  # a user's __str__, which may raise anything
         return f"(its message could not be made: {type(broken).__name__})"
 
 
@@ -65,7 +65,7 @@ def _traceback(error: BaseException) -> str:
         for part in _chain(found):
             _drop_own(part)
         return "".join(found.format())
-    except Exception as broken:  # a user's __str__ or __repr__, a source file that changed
+    except BaseException as broken:  # a user's __str__ or __repr__, a source file that changed
         return f"(the traceback could not be made: {type(broken).__name__})"
 
 

@@ -64,6 +64,11 @@ class Runner:
 
     async def run_async(self, run: Run) -> o.Outcome:
         """Run an async handler, in a task of its own."""
+        outcome = await self._run_async(run)
+        # A timeout limits a run, whatever the handler makes of being told.
+        return self.outcome_of_will(run) if run.will is Will.TIMEOUT else outcome
+
+    async def _run_async(self, run: Run) -> o.Outcome:
         if run.will is not None:
             return self.outcome_of_will(run)
         context = self._begin(run)
@@ -101,6 +106,10 @@ class Runner:
 
     def run_sync(self, run: Run) -> o.Outcome:
         """Run a plain function, in the thread that calls this or in the child of that."""
+        outcome = self._run_sync(run)
+        return self.outcome_of_will(run) if run.will is Will.TIMEOUT else outcome
+
+    def _run_sync(self, run: Run) -> o.Outcome:
         if run.will is not None:
             return self.outcome_of_will(run)
         context = self._begin(run)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from holdfast.core.errors import StoreClosed, StoreError, StoreForked, StoreUnavailable
+from holdfast.core.errors import NotCommitted, StoreClosed, StoreError, StoreForked, StoreUnavailable
 from holdfast.core.job import Settlement
-from holdfast.core.outcomes import Outcome, Succeeded
+from holdfast.core.outcomes import Outcome, Raised, Succeeded
 from holdfast.store.verbs.settle import settle
 from holdfast.store.verbs.settle_in import Conclusion, conclude
 from holdfast.worker.backoff import Reach
@@ -176,7 +176,12 @@ class Settler:
     def _conclude(self, run: Run, outcome: Outcome, at: int) -> None:
         """A run whose handler has written its success in a transaction of its own: see what became of that."""
         life, lease = run.lease.life, run.lease
-        settlement = decide(run.job, outcome, run.policy, at)
+        otherwise = outcome
+        if isinstance(outcome, Succeeded):
+            otherwise = Raised(
+                NotCommitted("the transaction given to settle_in was not committed when the handler returned")
+            )
+        settlement = decide(run.job, otherwise, run.policy, at)
         try:
             found = self._channel.write(conclude, life.id, settlement, over=lease.left == 1)
         except StoreUnavailable as error:

@@ -178,6 +178,7 @@ class Worker:
                     self._stop.wait()
                 logger.info("worker %s is ending", crew.life.id)
                 self._ending = shut_down(crew, self._stop, self._options)
+                logger.info("worker %s has ended; it settled %d runs", crew.life.id, crew.settler.received)
         except BaseException as error:
             if self._begun.is_set():
                 logger.exception("the worker ended badly")

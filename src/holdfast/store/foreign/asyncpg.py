@@ -25,8 +25,12 @@ class AsyncpgDriver:
 
     def __init__(self, connection: Any, address: str) -> None:
         self._lent = connection
-        # What a pool lends is a new wrapper each time.
-        self.connection = getattr(connection, "_con", connection) or connection
+        # What a pool lends is a new wrapper each time, and an empty one when it was given back.
+        self.connection = getattr(connection, "_con", connection)
+        if self.connection is None:
+            raise InvalidTransaction(
+                "the connection given as tx= was given back to its pool; enqueue before that"
+            )
         self._address = address
 
     def place(self) -> Place | None:

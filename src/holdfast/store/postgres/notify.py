@@ -65,7 +65,9 @@ def notification(news: Sequence[Wake], schema: str) -> bytes:
     listening = ", ".join(f"'{topic}'" for topic in wanted)
     always = any(wake.cancel or wake.control for wake in news)
     audience = f"SELECT FROM {schema}.audience WHERE topic IN ({listening}) AND until > statement_timestamp()"
-    condition = "" if always else f" WHERE EXISTS ({audience})"
+    # A caller's older snapshot may not know of those who have begun to listen since.
+    blind = "current_setting('transaction_isolation') <> 'read committed'"
+    condition = "" if always else f" WHERE {blind} OR EXISTS ({audience})"
     # With standard_conforming_strings off, a backslash would be an escape: E'' says so in both.
     quoted = "E'" + text.replace("\\", "\\\\") + "'"
     # "Now" was when a statement of this transaction ran: not before the transaction began.

@@ -21,9 +21,11 @@ T = TypeVar("T")
 
 # Settings for this transaction alone: behind PgBouncer the next one may be on another connection. A backend whose
 # client has died gives its locks back, and a statement that hangs on one ends.
+# Verbs rely on each statement seeing what was committed before it, whatever the role or the database defaults to.
 # Every statement names its rows by an index, whatever the planner believes of a table that was empty a moment ago.
 BEGIN = (
-    b"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL statement_timeout = '30s'; "
+    b"BEGIN ISOLATION LEVEL READ COMMITTED; "
+    b"SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL statement_timeout = '30s'; "
     b"SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 )
 

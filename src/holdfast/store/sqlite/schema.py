@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 
-from holdfast.core.errors import SchemaMismatch
+from holdfast.core.errors import SchemaMismatch, StoreError, StoreLocked
 from holdfast.store.sqlite.connection import Place, connect
 from holdfast.store.sqlite.failures import translate
 from holdfast.store.sqlite.filelock import FileLock
@@ -13,6 +13,10 @@ from holdfast.store.text import migrations
 
 _TABLE = """CREATE TABLE IF NOT EXISTS holdfast_schema_version (
     version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)"""
+
+
+PATIENCE = 10.0
+"""Seconds that a migration waits for other writers."""
 
 
 def newest() -> int:
@@ -53,7 +57,7 @@ def migrate(place: Place, now: int) -> list[str]:
     Raises:
         SchemaMismatch: the file was made by a newer release.
     """
-    with contextlib.closing(connect(place, timeout=60.0)) as connection:
+    with contextlib.closing(_patient(place)) as connection:
         try:
             if version(connection) == newest():
                 return []  # opening a database waits for no writer
@@ -61,7 +65,24 @@ def migrate(place: Place, now: int) -> list[str]:
                 lock.acquire()
                 return _apply(connection, place, now)
         except sqlite3.Error as error:
-            raise translate(error, place.path) from error
+            raise _refused(translate(error, place.path), place) from error
+
+
+def _patient(place: Place) -> sqlite3.Connection:
+    try:
+        return connect(place, timeout=PATIENCE)
+    except StoreLocked as error:
+        raise _refused(error, place) from error
+
+
+def _refused(error: StoreError, place: Place) -> StoreError:
+    """The error of a migration. That the file is being written to may be the caller's own doing."""
+    if not isinstance(error, StoreLocked):
+        return error
+    return StoreLocked(
+        f"{place.path} has no Holdfast tables of this release yet, and they can't be made while another connection "
+        "writes to it. If that is a transaction of your own, call app.migrate() before you begin it"
+    )
 
 
 def _apply(connection: sqlite3.Connection, place: Place, now: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from holdfast.core.errors import JobExists
 from holdfast.core.job import NewJob
@@ -52,7 +52,7 @@ def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
             existing = yield from _existing([str(row[0]) for row in rows])
             if len(existing) == len(rows):
                 return
-        yield from _refuse(rows)
+        _refuse(rows)
     yield Many("insert_pending", COLUMNS, rows)
     yield Wake(due=tuple(_first_due(jobs).values()))
 
@@ -90,14 +90,19 @@ def _existing(ids: list[str]) -> Verb[set[str]]:
     return {str(row[0]) for row in rows}
 
 
-def _refuse(rows: Sequence[Sequence[object]]) -> Verb[None]:
+def _refuse(rows: Sequence[Sequence[object]]) -> NoReturn:
     """Say which id can't be used. The caller's transaction is rolled back with the error."""
     ids = [str(row[0]) for row in rows]
     if len(set(ids)) != len(ids):
         twice = next(job_id for job_id in ids if ids.count(job_id) > 1)
         raise JobExists(f"job {twice} is twice in one batch; every job needs an id of its own")
-    existing = yield from _existing(ids)
-    some = ", ".join(sorted(existing)[:3])
+    if len(ids) > 1:
+        # Those that were new have been inserted in this transaction, and can't be told from the others any more.
+        some = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
+        raise JobExists(
+            f"one of the ids of this batch of {len(ids)} ({some}) belongs to a job that exists already; nothing was "
+            "enqueued. Leave out id= to have new ids made"
+        )
     raise JobExists(
-        f"a job with id {some} exists already; nothing was enqueued. Use another id, or look it up"
+        f"a job with id {ids[0]} exists already; nothing was enqueued. Use another id, or look it up"
     )
