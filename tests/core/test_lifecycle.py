@@ -364,7 +364,10 @@ def test_what_is_moved_to_the_dead_letters_fails_at_once(make: Any) -> None:
 
 def test_cancel() -> None:
     s = decide(claimed(2, crashes=1), o.Cancel("withdrawn"))
-    assert (s.state, s.reason, s.failure, s.attempt, s.crashes) == (S.CANCELLED, None, None, 2, 1)
+    assert (s.state, s.reason, s.attempt, s.crashes) == (S.CANCELLED, None, 2, 1)
+    assert s.failure is not None
+    assert s.failure.message == "withdrawn"
+    assert decide(claimed(2), o.Cancel()).failure is None
 
 
 def test_what_was_interrupted_is_not_charged() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from holdfast import Holdfast, Job, JobCancelled, JobFailed
+from holdfast import Fail, Holdfast, Job, JobCancelled, JobFailed
 from tests.worker.conftest import Ear, StartWorker
 
 
@@ -159,15 +159,79 @@ def test_a_handler_that_swallows_its_cancellation_loses_its_lease(
 
 def test_a_handler_may_catch_its_timeout_and_decide(app: Holdfast, start_worker: StartWorker) -> None:
     @app.task(name="tidy", timeout=0.05)
-    async def tidy() -> str:
+    async def tidy() -> None:
         try:
             await asyncio.sleep(10)
         except asyncio.CancelledError:
-            return "cleaned up"
+            raise Fail("too slow, and tidied up") from None
+
+    start_worker()
+    assert ended(tidy.enqueue()).reason == "error"
+
+
+def test_what_is_returned_after_the_timeout_comes_too_late(app: Holdfast, start_worker: StartWorker) -> None:
+    @app.task(name="late", timeout=0.05, max_attempts=1)
+    async def late() -> str:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            return "late"
         return "slept"
 
     start_worker()
-    assert tidy.enqueue().result(timeout=10) == "cleaned up"
+    assert ended(late.enqueue()).reason == "timeout"
+
+
+class Odd(Exception):
+    """Nobody can print it."""
+
+    def __str__(self) -> str:
+        raise SystemExit("nope")
+
+    def __repr__(self) -> str:
+        raise KeyboardInterrupt
+
+
+class Homeless(Exception):
+    """From nowhere."""
+
+
+Homeless.__module__ = None  # type: ignore[assignment]
+
+
+class OddPanic(BaseException):
+    def __str__(self) -> str:
+        raise SystemExit("nope")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(Odd, "exhausted"), (Homeless, "exhausted"), (OddPanic, "panic")],
+    ids=str,
+)
+def test_an_exception_that_can_not_be_printed_is_settled_like_any_other(
+    app: Holdfast, start_worker: StartWorker, kind: type[BaseException], reason: str
+) -> None:
+    @app.task(name="odd", max_attempts=1)
+    def odd() -> None:
+        raise kind
+
+    @app.task(name="odd_async", max_attempts=1)
+    async def odd_async() -> None:
+        raise kind
+
+    @app.task(name="fine")
+    def fine() -> int:
+        return 1
+
+    start_worker()
+    jobs = [odd.enqueue(), odd_async.enqueue()]
+    neighbours = [fine.enqueue() for _ in range(5)]
+    for job in jobs:
+        assert ended(job).reason == reason
+        assert job.last_error is not None
+        assert kind.__name__ in job.last_error.type
+    assert [job.result(timeout=10) for job in neighbours] == [1] * 5
 
 
 def test_a_handler_that_cancels_itself_has_panicked(app: Holdfast, start_worker: StartWorker) -> None:

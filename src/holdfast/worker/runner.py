@@ -64,9 +64,7 @@ class Runner:
 
     async def run_async(self, run: Run) -> o.Outcome:
         """Run an async handler, in a task of its own."""
-        outcome = await self._run_async(run)
-        # A timeout limits a run, whatever the handler makes of being told.
-        return self.outcome_of_will(run) if run.will is Will.TIMEOUT else outcome
+        return self._in_time(run, await self._run_async(run))
 
     async def _run_async(self, run: Run) -> o.Outcome:
         if run.will is not None:
@@ -106,8 +104,7 @@ class Runner:
 
     def run_sync(self, run: Run) -> o.Outcome:
         """Run a plain function, in the thread that calls this or in the child of that."""
-        outcome = self._run_sync(run)
-        return self.outcome_of_will(run) if run.will is Will.TIMEOUT else outcome
+        return self._in_time(run, self._run_sync(run))
 
     def _run_sync(self, run: Run) -> o.Outcome:
         if run.will is not None:
@@ -188,6 +185,11 @@ class Runner:
         if run.will is not None:  # this very moment
             context.mark_cancelled()
         return context
+
+    def _in_time(self, run: Run, outcome: o.Outcome) -> o.Outcome:
+        """A handler that was told of its timeout may still decide otherwise; what it returns comes too late."""
+        late = run.will is Will.TIMEOUT and isinstance(outcome, o.Succeeded)
+        return self.outcome_of_will(run) if late else outcome
 
     def ended_by(self, run: Run, error: BaseException) -> o.Outcome:
         """The outcome of a run that an exception has ended."""
