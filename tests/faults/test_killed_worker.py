@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from holdfast import Holdfast
+from holdfast.store.records import JobFilter
 from holdfast.store.verbs.queues import list_queues
+from holdfast.store.verbs.search import list_jobs
 from tests.faults.test_postgres_restart import alive
 from tests.faults.workload import Fleet, eventually
 from tests.servers.shared import Servers, versions
@@ -70,4 +74,34 @@ def test_another_worker_ends_every_job(url: str, tmp_path: Path, monkeypatch: py
     states = app.client.store.read(list_queues)
     assert sum(queue.succeeded for queue in states) == JOBS
     assert overlaps(log) == []
+    app.close()
+
+
+def test_only_what_had_begun_is_charged(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one host it is known which of the claimed jobs had not been begun: they are no suspects."""
+    monkeypatch.setenv("HOLDFAST_TEST_LEASE", "2")
+    threads, number = 4, 2000
+    log = tmp_path / "runs"
+    app = Holdfast(url)
+    app.migrate()
+
+    @app.task(name="slow_note")
+    def slow_note(number: int) -> int: ...
+
+    app.enqueue_many(slow_note.new(n) for n in range(number))
+    with Fleet(url, log) as fleet:
+        first = fleet.start("--threads", str(threads))
+        eventually(lambda: log.exists() and log.read_text().count("end") > number // 10, "jobs run")
+        first.kill()
+        first.wait()
+        fleet.workers.clear()
+        lines = log.read_text().splitlines()
+        begun = {line.split()[1] for line in lines if line.startswith("begin")}
+        fleet.start("--threads", "40")
+        eventually(lambda: not alive(app), "every job ends", 60)
+        assert fleet.stop() == [0]
+    records = app.client.store.read(list_jobs, JobFilter(limit=number))
+    charged = {json.loads(record.args)["number"] for record in records if record.crashes}
+    assert {str(number) for number in charged} <= begun
+    assert not list(Path(tempfile.gettempdir()).glob(f"holdfast-{records[0].worker}.begun"))
     app.close()

@@ -77,6 +77,7 @@ class Crew:
         self._store = store = client.store
         self.clock = Clock(store.now())
         self.life = Life(self, self.new_id())
+        self._journals = [self.life.journal]
         self._log = RunLog(client.logger)
         self._policies = Policies(client.registry)
         self._handlers: dict[tuple[str, str], Handler] = {}
@@ -205,6 +206,8 @@ class Crew:
             executor.close()
         self._channels.close()
         self._proof.close()
+        for journal in self._journals:
+            journal.remove()
 
     # --- what contexts ask ---
 
@@ -278,6 +281,8 @@ class Crew:
         old = self.life
         old.ended = True
         fresh = Life(self, self.new_id())
+        # The old one stays until the end: others may be reading it.
+        self._journals.append(fresh.journal)
         proof = ExitStack()
         proof.enter_context(self._store.proof_of_life(fresh.id))
         self.life = fresh

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.core.job import Failure
 from holdfast.core.payload import cap, clean_text
@@ -38,7 +38,7 @@ def found_elsewhere(error: BaseException, failure: Failure) -> BaseException:
 
 def type_name(cls: type[BaseException]) -> str:
     """`ValueError`, `app.errors.NoSuchCustomer`; Holdfast's own as they are imported: `holdfast.Retry`."""
-    module: object = cls.__module__
+    module: Any = cls.__module__  # a class may say anything of itself
     if module == "builtins" or not isinstance(module, str):
         return cls.__qualname__
     if module == "holdfast" or module.startswith("holdfast."):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
+from holdfast.worker.journal import Journal
+
 if TYPE_CHECKING:
     from holdfast.client.client import Client
     from holdfast.client.context import JobContext
@@ -34,6 +36,7 @@ class Life:
         """It was declared dead: what it held is given to others."""
         self.leases: dict[str, Lease] = {}
         """Those held, and those a claim is on its way for. One that ends is taken out once that is committed."""
+        self.journal = Journal(worker_id)
         self._host = host
 
     def runs(self) -> Iterator[Run]:

@@ -17,6 +17,7 @@ from holdfast.store.verbs.leases import give_back_lease, held
 from holdfast.store.verbs.rescue import rescue
 from holdfast.store.verbs.retention import clean, clean_requests
 from holdfast.store.verbs.unknown import give_up_unknown
+from holdfast.worker import journal
 from holdfast.worker.backoff import Reach
 from holdfast.worker.decide import decide
 from holdfast.worker.liveness import Beat
@@ -67,6 +68,8 @@ class Maintenance:
         self._grace = options.unknown_task_grace
         self._lock = Lock()
         self._dead: dict[str, int] = {}
+        self._begun: dict[str, frozenset[str] | None] = {}
+        """What dead workers had begun, as far as that is known here."""
         """Workers found dead, and the beat at which they stood."""
         self._has_rescued = False
         self._bell = Event()
@@ -147,14 +150,20 @@ class Maintenance:
             with self._lock:
                 self._dead = {**dict(dead), **self._dead}
             raise
-        for worker, _ in dead:
+        for worker in {*self._begun, *(worker for worker, _ in dead)}:
             self._store.forget(worker)
+            journal.forget(worker)
+        self._begun.clear()
         self._has_rescued = True
         self._worker.rescued([])
 
     def _crashed(self, job: Claimed, worker: str) -> Settlement:
-        """What becomes of a job whose worker died."""
-        return self._settle(job, Crashed(worker))
+        """What becomes of a job whose worker died: it is charged, unless it is known not to have begun."""
+        if worker not in self._begun:
+            self._begun[worker] = journal.begun_by(worker)
+        begun = self._begun[worker]
+        known_idle = begun is not None and job.job_id not in begun
+        return self._settle(job, Interrupted(started=False) if known_idle else Crashed(worker))
 
     def _give_back_lost(self) -> None:
         """Give back leases under this worker's id that it knows nothing of: the answer to their claim was lost."""

@@ -179,6 +179,7 @@ class Runner:
         job, clock = run.job, self._clock
         assert run.started is not None
         job.started_at = clock.at(run.started)
+        run.lease.life.journal.began(job.job_id)
         deadline = None if run.deadline == inf else clock.at(run.deadline)
         run.context = context = JobContext(run.lease.life, job, run.handler.task, deadline)
         CURRENT.set(context)
