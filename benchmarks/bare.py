@@ -13,23 +13,11 @@ from typing import Any
 from benchmarks.places import ARGS, IDS
 from holdfast.store.postgres.literals import array
 from holdfast.store.text import load, rename
+from holdfast.store.verbs.insert import COLUMNS as INSERTED
+from holdfast.store.verbs.settle import FINISHED as SETTLED
 
 BATCH = 250
 WORKER = "01900000-0000-7000-8000-000000000001"
-SETTLED = (
-    "id",
-    "state",
-    "reason",
-    "run",
-    "attempt",
-    "crashes",
-    "worker",
-    "result",
-    "started_at",
-    "finished_at",
-    "expires_at",
-)
-INSERTED = ("id", "queue", "task", "priority", "args", "meta", "overrides", "run_at", "delay")
 
 
 def sqlite_sql(name: str, columns: Sequence[str]) -> str:

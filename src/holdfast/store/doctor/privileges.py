@@ -47,7 +47,7 @@ READER: Mapping[str, frozenset[str]] = {
 
 
 class Rights(msgspec.Struct, frozen=True):
-    """What this session's role may do with one table."""
+    """What the connected role may do with one table."""
 
     table: str
     may_enter: bool
