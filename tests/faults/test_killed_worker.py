@@ -14,6 +14,7 @@ from holdfast import Holdfast
 from holdfast.store.records import JobFilter
 from holdfast.store.verbs.queues import list_queues
 from holdfast.store.verbs.search import list_jobs
+from holdfast.store.verbs.workers import list_workers
 from tests.faults.test_postgres_restart import alive
 from tests.faults.workload import Fleet, eventually
 from tests.servers.shared import Servers, versions
@@ -92,8 +93,11 @@ def test_only_what_had_begun_is_charged(url: str, tmp_path: Path, monkeypatch: p
     with Fleet(url, log) as fleet:
         first = fleet.start("--threads", str(threads))
         eventually(lambda: log.exists() and log.read_text().count("end") > number // 10, "jobs run")
+        (dead,) = app.client.store.read(list_workers)
         first.kill()
         first.wait()
+        journal = Path(tempfile.gettempdir()) / f"holdfast-{dead.id}.begun"
+        assert journal.exists()
         fleet.workers.clear()
         lines = log.read_text().splitlines()
         begun = {line.split()[1] for line in lines if line.startswith("begin")}
@@ -103,5 +107,5 @@ def test_only_what_had_begun_is_charged(url: str, tmp_path: Path, monkeypatch: p
     records = app.client.store.read(list_jobs, JobFilter(limit=number))
     charged = {json.loads(record.args)["number"] for record in records if record.crashes}
     assert {str(number) for number in charged} <= begun
-    assert not list(Path(tempfile.gettempdir()).glob(f"holdfast-{records[0].worker}.begun"))
+    assert not journal.exists(), "the rescuer removes it"
     app.close()
