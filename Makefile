@@ -13,14 +13,14 @@ export UV_PYTHON = $(PYTHON)
 
 uv := .uv/bin/uv
 bin := .venv/bin
-# What the type checkers read: the library, the tests of its types, the test servers.
-typed := src $(wildcard tests/typing tests/servers)
+# What the type checkers read: the library, the examples, the tests of its types, the test servers.
+typed := src $(wildcard examples tests/typing tests/servers)
 # The lock file names the public registry, whichever mirror a machine is set up for.
 without-mirrors := env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL
 pytest := $(bin)/python -m pytest -n $(WORKERS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick test-lowest test-versions check bench docs format lock clean
+.PHONY: help install demo test test-quick test-lowest test-versions check bench docs parity format lock clean
 
 help: ## print this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,8 +62,11 @@ check: install ## format, lint, types, import contracts
 bench: install ## run the quick benchmarks (python -m benchmarks for all)
 	$(bin)/python -m benchmarks $(ARGS)
 
-docs: install ## build the documentation into build/docs
-	@echo "The documentation is docs/*.md for now; there is nothing to build yet."
+docs: install parity ## write anew the pages that are made of the code
+	$(bin)/python -m holdfast.cli.manual > docs/cli.md
+
+parity: install ## write docs/parity.md: what is promised, and the tests that show it
+	$(bin)/python -m tests.parity.report > docs/parity.md
 
 format: install ## format the code and mend what the linter can mend
 	$(bin)/ruff format
@@ -74,7 +77,7 @@ lock: $(uv) ## resolve the dependencies anew into uv.lock
 
 clean: ## remove everything that was made, environments included
 	rm -rf .uv .venv .venv-* build dist site .hypothesis .*_cache
-	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find src tests examples -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # --- what the targets stand on -------------------------------------------------------------------
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
 from holdfast import Holdfast
 
-app = Holdfast()
+CLEANUP = os.environ.get("HOLDFAST_BENCH_CLEANUP", "60")
+
+app = Holdfast(cleanup_interval=float(CLEANUP) if CLEANUP else None)
 
 
 @app.task(name="noop")

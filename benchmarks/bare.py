@@ -47,7 +47,7 @@ def drain_sqlite(url: str, task: str) -> float:
         name = IDS.next()
         connection.execute("BEGIN IMMEDIATE")
         rows = connection.execute(claim, (lanes, tasks, BATCH, now)).fetchall()
-        connection.executemany(take, [(row[2], row[12], row[10], row[0]) for row in rows])
+        connection.executemany(take, [(row[2], row[14], row[10], row[0]) for row in rows])
         connection.execute(lease, (name, WORKER, json.dumps([(r[0], r[7], r[8], r[9]) for r in rows]), now))
         connection.execute("COMMIT")
         if not rows:
@@ -74,7 +74,7 @@ def claim_one_sqlite(url: str) -> None:
     now = time.time_ns() // 1000
     connection.execute("BEGIN IMMEDIATE")
     rows = connection.execute(claim, ('[["default",0]]', '["noop"]', 100, now)).fetchall()
-    connection.executemany(take, [(row[2], row[12], row[10], row[0]) for row in rows])
+    connection.executemany(take, [(row[2], row[14], row[10], row[0]) for row in rows])
     lease = sqlite_sql("lease", ("lease", "worker", "jobs", "now"))
     connection.execute(lease, (IDS.next(), WORKER, "[]", now))
     connection.execute("COMMIT")

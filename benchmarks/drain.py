@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 from benchmarks import bare
-from benchmarks.places import fill, fresh
+from benchmarks.places import fill, fresh, worked
 from benchmarks.report import Row, median_row
 from holdfast.store.open import open_store
 
@@ -36,14 +32,7 @@ def ours(store: str, place: str, task: str, number: int) -> float:
         filled = open_store(url)
         fill(filled, number, task)
         filled.close()
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.app"],
-            env={**os.environ, "HOLDFAST_URL": url},
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-        )
-        return number / float(done.stdout.split()[-1])
+        return number / worked(url)
 
 
 def ceiling(store: str, place: str, number: int) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Generator
@@ -90,3 +92,20 @@ def fill(store: Store, number: int, task: str = "noop") -> None:
     """Put jobs into a database."""
     for begin in range(0, number, 5000):
         store.write(insert, new_jobs(min(5000, number - begin), task))
+
+
+def worked(url: str, **settings: str) -> float:
+    """Seconds that a worker in a process of its own takes until nothing is due, with default settings.
+
+    Args:
+        url: of the database.
+        settings: of its environment.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.app"],
+        env={**os.environ, "HOLDFAST_URL": url, **settings},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return float(done.stdout.split()[-1])

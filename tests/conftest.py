@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["pytester", "tests.servers.fixtures"]
 
 # Machines that test are busy machines: a slow example is no failure. In CI the examples are the same each
 # time; elsewhere they wander and find more.

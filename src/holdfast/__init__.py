@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.app import Holdfast as Holdfast
-    from holdfast.app import WorkerSettings as WorkerSettings
+    from holdfast.client.capture import ResultCapture as ResultCapture
+    from holdfast.client.capture import capture_result as capture_result
+    from holdfast.client.capture import capturing as capturing
     from holdfast.client.context import JobContext as JobContext
     from holdfast.client.context import current_job as current_job
     from holdfast.client.draft import Draft as Draft
     from holdfast.client.enqueuer import Enqueuer as Enqueuer
+    from holdfast.client.failed_run import FailedRun as FailedRun
     from holdfast.client.handler import TaskHandler as TaskHandler
     from holdfast.client.job import Job as Job
+    from holdfast.client.log import LogFields as LogFields
+    from holdfast.client.pauses import Pause as Pause
     from holdfast.client.router import TaskRouter as TaskRouter
+    from holdfast.client.stored_schedule import StoredSchedule as StoredSchedule
     from holdfast.client.task import AsyncContextTask as AsyncContextTask
     from holdfast.client.task import AsyncTask as AsyncTask
     from holdfast.client.task import BoundTask as BoundTask
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     from holdfast.core.errors import PayloadTooLarge as PayloadTooLarge
     from holdfast.core.errors import ResultNotKept as ResultNotKept
     from holdfast.core.errors import ResultTimeout as ResultTimeout
+    from holdfast.core.errors import ScheduleNotFound as ScheduleNotFound
     from holdfast.core.errors import SchemaMismatch as SchemaMismatch
     from holdfast.core.errors import StoreClosed as StoreClosed
     from holdfast.core.errors import StoreCorrupt as StoreCorrupt
@@ -58,7 +65,6 @@ if TYPE_CHECKING:
     from holdfast.core.errors import UnknownTask as UnknownTask
     from holdfast.core.errors import WrongState as WrongState
     from holdfast.core.job import NewJob as NewJob
-    from holdfast.core.job import RunError as RunError
     from holdfast.core.outcomes import After as After
     from holdfast.core.outcomes import Cancel as Cancel
     from holdfast.core.outcomes import Fail as Fail
@@ -69,41 +75,68 @@ if TYPE_CHECKING:
     from holdfast.core.outcomes import Schedule as Schedule
     from holdfast.core.outcomes import Snooze as Snooze
     from holdfast.core.outcomes import Succeeded as Succeeded
+    from holdfast.core.retention import Retention as Retention
     from holdfast.core.retries import Constant as Constant
     from holdfast.core.retries import Exponential as Exponential
     from holdfast.core.retries import Linear as Linear
     from holdfast.core.retries import RetryPolicy as RetryPolicy
+    from holdfast.core.schedules import Cron as Cron
+    from holdfast.core.schedules import Every as Every
     from holdfast.core.states import JobState as JobState
     from holdfast.core.states import Reason as Reason
+    from holdfast.core.unique import Unique as Unique
     from holdfast.middleware.base import EnqueueNext as EnqueueNext
     from holdfast.middleware.base import Middleware as Middleware
     from holdfast.middleware.base import ProcessNext as ProcessNext
+    from holdfast.middleware.metrics import Metrics as Metrics
+    from holdfast.middleware.metrics import MetricStorage as MetricStorage
+    from holdfast.middleware.opentelemetry_metrics import OpenTelemetryStorage as OpenTelemetryStorage
+    from holdfast.middleware.prometheus import PrometheusStorage as PrometheusStorage
+    from holdfast.middleware.recovery import Recovery as Recovery
+    from holdfast.middleware.request_id import RequestId as RequestId
+    from holdfast.middleware.tracing import Tracing as Tracing
+    from holdfast.worker.running import WorkerSettings as WorkerSettings
 
     __version__: str
 
 _WHERE = {
-    "holdfast.app": "Holdfast WorkerSettings",
+    "holdfast.app": "Holdfast",
+    "holdfast.client.capture": "ResultCapture capture_result capturing",
     "holdfast.client.context": "JobContext current_job",
     "holdfast.client.draft": "Draft",
     "holdfast.client.enqueuer": "Enqueuer",
+    "holdfast.client.failed_run": "FailedRun",
     "holdfast.client.handler": "TaskHandler",
     "holdfast.client.job": "Job",
+    "holdfast.client.log": "LogFields",
+    "holdfast.client.pauses": "Pause",
     "holdfast.client.router": "TaskRouter",
+    "holdfast.client.stored_schedule": "StoredSchedule",
     "holdfast.client.task": "AsyncContextTask AsyncTask BoundTask SyncContextTask SyncTask Task",
     "holdfast.core.errors": (
         "AppNotFound ConfigurationError DuplicateTask HoldfastError InvalidArguments InvalidMiddleware "
         "InvalidOption InvalidResult InvalidTask InvalidTransaction InvalidUrl JobCancelled JobError "
         "JobExists JobFailed JobNotFound LeaseLost MissingDependency NoCurrentJob PayloadTooLarge "
-        "ResultNotKept ResultTimeout SchemaMismatch StoreClosed StoreCorrupt StoreError StoreForked "
+        "ResultNotKept ResultTimeout ScheduleNotFound SchemaMismatch StoreClosed StoreCorrupt StoreError StoreForked "
         "StoreFull StoreLocked StoreMoved StoreReadOnly StoreUnavailable UnknownTask WrongState"
     ),
-    "holdfast.core.job": "NewJob RunError",
+    "holdfast.core.job": "NewJob",
     "holdfast.core.outcomes": (
         "After Cancel Fail MoveToDlq Outcome Reschedule Retry Schedule Snooze Succeeded"
     ),
+    "holdfast.core.retention": "Retention",
     "holdfast.core.retries": "Constant Exponential Linear RetryPolicy",
+    "holdfast.core.schedules": "Cron Every",
     "holdfast.core.states": "JobState Reason",
+    "holdfast.core.unique": "Unique",
     "holdfast.middleware.base": "EnqueueNext Middleware ProcessNext",
+    "holdfast.middleware.metrics": "MetricStorage Metrics",
+    "holdfast.middleware.opentelemetry_metrics": "OpenTelemetryStorage",
+    "holdfast.middleware.prometheus": "PrometheusStorage",
+    "holdfast.middleware.recovery": "Recovery",
+    "holdfast.middleware.request_id": "RequestId",
+    "holdfast.middleware.tracing": "Tracing",
+    "holdfast.worker.running": "WorkerSettings",
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names.split()}
 
@@ -116,12 +149,15 @@ __all__ = [
     "Cancel",
     "ConfigurationError",
     "Constant",
+    "Cron",
     "Draft",
     "DuplicateTask",
     "EnqueueNext",
     "Enqueuer",
+    "Every",
     "Exponential",
     "Fail",
+    "FailedRun",
     "Holdfast",
     "HoldfastError",
     "InvalidArguments",
@@ -141,22 +177,32 @@ __all__ = [
     "JobState",
     "LeaseLost",
     "Linear",
+    "LogFields",
+    "MetricStorage",
+    "Metrics",
     "Middleware",
     "MissingDependency",
     "MoveToDlq",
     "NewJob",
     "NoCurrentJob",
+    "OpenTelemetryStorage",
     "Outcome",
+    "Pause",
     "PayloadTooLarge",
     "ProcessNext",
+    "PrometheusStorage",
     "Reason",
+    "Recovery",
+    "RequestId",
     "Reschedule",
+    "ResultCapture",
     "ResultNotKept",
     "ResultTimeout",
+    "Retention",
     "Retry",
     "RetryPolicy",
-    "RunError",
     "Schedule",
+    "ScheduleNotFound",
     "SchemaMismatch",
     "Snooze",
     "StoreClosed",
@@ -168,16 +214,21 @@ __all__ = [
     "StoreMoved",
     "StoreReadOnly",
     "StoreUnavailable",
+    "StoredSchedule",
     "Succeeded",
     "SyncContextTask",
     "SyncTask",
     "Task",
     "TaskHandler",
     "TaskRouter",
+    "Tracing",
+    "Unique",
     "UnknownTask",
     "WorkerSettings",
     "WrongState",
     "__version__",
+    "capture_result",
+    "capturing",
     "current_job",
 ]
 

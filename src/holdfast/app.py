@@ -2,76 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, Unpack, overload
 
 from msgspec import UNSET, UnsetType
 
 from holdfast.client.build import ErrorTypes, policy_level
+from holdfast.client.by_name import EnqueuesByName
 from holdfast.client.client import Client
+from holdfast.client.dead_letters import DeadLetters
 from holdfast.client.declare import DeclaresTasks
-from holdfast.client.draft import Draft
-from holdfast.client.job import Job
 from holdfast.client.jobs import JobsApi
-from holdfast.client.options import Options, read_options
+from holdfast.client.pausing import PausesWork
+from holdfast.client.queue_api import Queues
 from holdfast.client.queues import QueueOptions, queue_settings
 from holdfast.client.registry import Registry
 from holdfast.client.router import TaskRouter
+from holdfast.client.timetables import Declared, DeclaresSchedules
 from holdfast.client.url import database_url
 from holdfast.core.errors import InvalidOption
 from holdfast.core.payload import DEFAULT_LIMIT
+from holdfast.core.retention import Retention
 from holdfast.core.retries import RetryPolicy
-from holdfast.core.times import duration
+from holdfast.core.times import SECOND, duration
+from holdfast.events import Event
 from holdfast.middleware.base import Middleware, check_middleware
 from holdfast.store.open import open_store
+from holdfast.store.verbs.audience import look_at_everything
+from holdfast.worker.running import RunsWorkers
 
 if TYPE_CHECKING:
     from logging import Logger
     from types import TracebackType
 
+    from holdfast.client.schedules import SchedulesApi
     from holdfast.client.task import Task
-    from holdfast.worker.aworker import AsyncWorker
-    from holdfast.worker.options import WorkerOptions
-    from holdfast.worker.status import ExitStatus
-    from holdfast.worker.worker import Worker
+    from holdfast.rehearsal.rehearsal import Rehearsal
 
+E = TypeVar("E", bound=Event)
 R = TypeVar("R")
 Manager: TypeAlias = AbstractContextManager[Any] | AbstractAsyncContextManager[Any]
 Lifespan: TypeAlias = "Callable[[Holdfast], Manager] | Callable[[], Manager]"
 Include: TypeAlias = "TaskRouter | Callable[[Holdfast], object] | Callable[[], object]"
 
 
-class WorkerSettings(TypedDict, total=False):
-    """How a worker is to run. Durations are timedeltas or numbers of seconds."""
-
-    queues: Iterable[str] | None
-    """Those to serve, in equal shares; default: all."""
-    tasks: Iterable[str | Task[Any, Any]] | None
-    """Those to serve; default: all that are declared."""
-    concurrency: int
-    """Async handlers at a time; 100."""
-    threads: int
-    """Plain functions at a time; 16."""
-    children: int | None
-    """Functions with `executor="process"` at a time; default: the number of CPUs."""
-    burst: bool
-    """End once nothing that is due is left."""
-    shutdown_timeout: timedelta | float
-    """How long running jobs may go on once the worker was asked to stop; 30 s."""
-    max_jobs: int | None
-    """End after so many runs."""
-    max_memory: int | None
-    """End when more resident memory is used; bytes."""
-    poll_interval: timedelta | float
-    """How long to wait at most before looking for jobs that no wake-up has told of; 1 s."""
-    unknown_task_grace: timedelta | float
-    """How long a due job may wait while no worker of its queue knows its task; 1 h."""
-
-
-class Holdfast(DeclaresTasks):
+class Holdfast(DeclaresTasks, DeclaresSchedules, EnqueuesByName, PausesWork, RunsWorkers):
     """One application's jobs in one database.
 
     Nothing is opened before it is needed. An SQLite file is then created and migrated; PostgreSQL wants
@@ -91,8 +69,11 @@ class Holdfast(DeclaresTasks):
         max_attempts: charged runs of a job in all; None is without limit.
         max_crashes: after that many deaths of its worker a job is quarantined.
         default_timeout: of one run; None is without limit.
+        retention: how long ended jobs are kept, where queue and task say nothing. Default: succeeded and cancelled
+            ones 24 hours, failed ones for ever.
         lease: how long a worker may be silent before it is taken for dead.
-        cleanup_interval: how often workers remove what need not be kept.
+        cleanup_interval: how often workers remove what need not be kept; None turns that off.
+        poll_interval: how long a worker waits at most before it looks for jobs that no wake-up has told of.
         notify: False for poll-only mode, on PostgreSQL.
         logger: above those of the queues; default: `holdfast`.
         payload_limit: bytes of JSON that the arguments of a job, and its result, may have.
@@ -115,20 +96,25 @@ class Holdfast(DeclaresTasks):
         max_attempts: int | None | UnsetType = UNSET,
         max_crashes: int | None = None,
         default_timeout: timedelta | float | None | UnsetType = UNSET,
+        retention: Retention | None = None,
         lease: timedelta | float = timedelta(seconds=30),
-        cleanup_interval: timedelta | float = timedelta(minutes=1),
+        cleanup_interval: timedelta | float | None = timedelta(minutes=1),
+        poll_interval: timedelta | float = timedelta(seconds=1),
         notify: bool = True,
         logger: Logger | None = None,
         payload_limit: int = DEFAULT_LIMIT,
     ) -> None:
         level = policy_level(
             retry=retry, retry_on=retry_on, fail_on=fail_on, max_attempts=max_attempts, max_crashes=max_crashes,
-            timeout=default_timeout, timeout_name="default_timeout",
+            timeout=default_timeout, timeout_name="default_timeout", retention=retention,
         )  # fmt: skip
         self.url = database_url(url)
         self.schema = schema
-        self._lease = duration(lease, what="lease", minimum=1)
-        self._cleanup_interval = duration(cleanup_interval, what="cleanup_interval", minimum=1)
+        self._lease = _at_least(0.2, lease, "lease")
+        self._cleanup_interval = (
+            None if cleanup_interval is None else _at_least(0.01, cleanup_interval, "cleanup_interval")
+        )
+        self._poll_interval = _at_least(0.001, poll_interval, "poll_interval")
         self._lifespan = None if lifespan is None else self._called(lifespan, "lifespan")
         self.client = Client(
             partial(open_store, self.url, schema=schema, notify=notify),
@@ -147,11 +133,13 @@ class Holdfast(DeclaresTasks):
         """Declare a queue that needs more than a name. Queues that don't are there by being used.
 
         The options are those of `QueueOptions`: concurrency, priority, max_attempts, timeout, retry, retry_on,
-        fail_on, max_crashes, min_retry_delay, max_retry_delay, middleware, poll_interval.
+        fail_on, max_crashes, min_retry_delay, max_retry_delay, middleware, poll_interval, fifo, retention,
+        dead_letter, task.
 
         Raises:
             InvalidOption: an option makes no sense.
-            DuplicateTask: the queue is declared already, or a worker has begun.
+            DuplicateTask: the queue is declared already.
+            ConfigurationError: a worker has begun, or the dead letters of some queues would go round in a circle.
         """
         self.client.registry.add_queue(queue_settings(name, **options))
 
@@ -169,12 +157,17 @@ class Holdfast(DeclaresTasks):
             registry.refuse_late("a router was included")
             for task in what.hand_over():
                 self._declare(task)
+            for declared in what.schedules():
+                self._schedule(declared)
         else:
             registry.add_later(self._called(what, "include"))
 
     def _declare(self, task: Task[Any, Any]) -> None:
         self.client.registry.add(task)
         task.bind(self.client)
+
+    def _schedule(self, declared: Declared) -> None:
+        self.client.registry.add_schedule(declared)
 
     def _called(self, function: Callable[..., R], what: str) -> Callable[[], R]:
         """A function that takes this object or nothing, as one that takes nothing."""
@@ -186,81 +179,6 @@ class Holdfast(DeclaresTasks):
         parameters = inspect.signature(function).parameters.values()
         return partial(function, self) if any(one.kind in positional for one in parameters) else function
 
-    # --- enqueuing -----------------------------------------------------------------------------------------
-
-    def enqueue(
-        self,
-        name: str,
-        args: Mapping[str, Any] | None = None,
-        /,
-        *,
-        declare: bool = False,
-        **options: Unpack[Options],
-    ) -> Job[Any]:
-        """Store a job by the name of its task.
-
-        Args:
-            name: of the task.
-            args: its arguments by name.
-            declare: True enqueues a task that this program doesn't know; its arguments are checked by the run.
-            options: those of `task.using`.
-
-        Raises:
-            UnknownTask: no such task is declared here.
-            InvalidArguments: they don't fit the task, can't be encoded, or are too large; names the path.
-            InvalidOption: an option makes no sense.
-        """
-        using = read_options(**options)
-        draft = self.client.enqueues.named(name, args, using, declare=declare)
-        return self.client.enqueues.one(draft.job, draft.task, using.tx)
-
-    async def aenqueue(
-        self,
-        name: str,
-        args: Mapping[str, Any] | None = None,
-        /,
-        *,
-        declare: bool = False,
-        **options: Unpack[Options],
-    ) -> Job[Any]:
-        """The same for async code."""
-        using = read_options(**options)
-        draft = self.client.enqueues.named(name, args, using, declare=declare)
-        return await self.client.enqueues.aone(draft.job, draft.task, using.tx)
-
-    def new(
-        self,
-        name: str,
-        args: Mapping[str, Any] | None = None,
-        /,
-        *,
-        declare: bool = False,
-        **options: Unpack[Options],
-    ) -> Draft[Any]:
-        """A job by the name of its task, for `enqueue_many`. Nothing is stored yet."""
-        using = read_options(**options)
-        if using.tx is not None:
-            raise InvalidOption(
-                "the jobs of a batch go into one transaction: give tx= to enqueue_many, not to new"
-            )
-        return self.client.enqueues.named(name, args, using, declare=declare)
-
-    def enqueue_many(self, drafts: Iterable[Draft[R]], *, tx: Any = None) -> list[Job[R]]:
-        """Store many jobs in one transaction: all or none.
-
-        Args:
-            drafts: what `task.new(…)` has made, of any tasks; a generator will do.
-            tx: your own connection or session, in whose transaction they are enqueued.
-
-        Returns:
-            The jobs, in the order of the drafts. None at all open no transaction.
-        """
-        return self.client.enqueues.many(drafts, tx)
-
-    async def aenqueue_many(self, drafts: Iterable[Draft[R]], *, tx: Any = None) -> list[Job[R]]:
-        """The same for async code."""
-        return await self.client.enqueues.amany(drafts, tx)
-
     # --- looking -------------------------------------------------------------------------------------------
 
     @property
@@ -268,60 +186,88 @@ class Holdfast(DeclaresTasks):
         """Jobs looked up and changed."""
         return self.client.jobs
 
-    # --- running -------------------------------------------------------------------------------------------
+    @property
+    def schedules(self) -> SchedulesApi:
+        """Schedules looked up, put and changed."""
+        return self.client.schedules
 
-    def run_worker(self, **settings: Unpack[WorkerSettings]) -> ExitStatus:
-        """Run jobs until a signal ends it, or with `burst=True` until nothing due is left.
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Failed jobs: listed, counted, brought back, removed."""
+        return DeadLetters(self.client)
 
-        In the main thread it takes SIGINT and SIGTERM: the first lets running jobs finish, the second ends them.
-        The settings are those of `WorkerSettings`: queues, tasks, concurrency, threads, children, burst,
-        shutdown_timeout, max_jobs, max_memory, poll_interval, unknown_task_grace.
+    @property
+    def queues(self) -> Queues:
+        """What is in the queues: `app.queues["mail"].stats()`."""
+        return Queues(self.client)
 
-        Returns:
-            How it ended, as an exit code; 0 if all that it had begun was finished.
+    def testing(self) -> Rehearsal:
+        """Try the app out: `with app.testing() as t:`, or `async with`.
+
+        Until it is left, the app works on a private temporary SQLite file, whatever its own database is. Jobs are
+        collected there: `t.assert_enqueued(task, …)` looks, `t.drain()` runs what is due, `t.travel(hours=1)`
+        makes more of it due.
 
         Raises:
-            ConfigurationError: there are no tasks to run.
-            StoreError: the database can't be used.
+            ConfigurationError: when it is entered while another one is.
         """
-        from holdfast.worker.run import run_worker
+        from holdfast.rehearsal.rehearsal import Rehearsal
 
-        return run_worker(self.worker(**settings))
+        return Rehearsal(self.client, self.worker, self.aworker)
 
-    def worker(self, **settings: Unpack[WorkerSettings]) -> Worker:
-        """A worker to be started and stopped by the program: `start()`, `stop()`, or `with`."""
-        from holdfast.worker.worker import Worker
+    # --- events --------------------------------------------------------------------------------------------
 
-        return Worker(self.client, self._worker_options(settings), lifespan=self._lifespan)
+    @overload
+    def on(self, kind: type[E], function: Callable[[E], object], /) -> Callable[[], None]: ...
+    @overload
+    def on(self, kind: type[E], /) -> Callable[[Callable[[E], R]], Callable[[E], R]]: ...
+    def on(self, kind: type[E], function: Callable[[E], R] | None = None, /) -> Any:
+        """Have a function called for each event of a kind; also a decorator, `@app.on(events.Failed)`.
 
-    def aworker(self, **settings: Unpack[WorkerSettings]) -> AsyncWorker:
-        """A worker inside an asyncio application: `async with`. Async handlers run on the loop that enters it."""
-        from holdfast.worker.aworker import AsyncWorker
+        It is called after the fact is committed, in this process, on a thread of its own: one event after the other,
+        those of a job in their order. A function that is slow or raises harms no job; the log tells of it.
 
-        return AsyncWorker(self.client, self._worker_options(settings), lifespan=self._lifespan)
+        Args:
+            kind: a class of `holdfast.events`. A base class stands for all below it, `events.Event` for everything.
+            function: a plain function, called with the event.
 
-    def _worker_options(self, settings: WorkerSettings) -> WorkerOptions:
-        from holdfast.worker.options import WorkerOptions
+        Returns:
+            A function without arguments that ends it; as a decorator, the function itself.
 
-        given: dict[str, Any] = dict(settings)
-        unknown = given.keys() - WorkerSettings.__annotations__.keys()
-        if unknown:
-            raise TypeError(
-                f"a worker has no setting {min(unknown)!r}; there are: {', '.join(WorkerSettings.__annotations__)}"
-            )
-        for name in ("shutdown_timeout", "poll_interval", "unknown_task_grace"):
-            if name in given:
-                given[name] = duration(given[name], what=name)
-        for name in ("queues", "tasks"):
-            if given.get(name) is not None:
-                given[name] = _names(given[name], name)
-        return WorkerOptions(lease=self._lease, cleanup_interval=self._cleanup_interval, **given)
+        Raises:
+            InvalidOption: the kind is no class of events, or the function is async.
+        """
+        if function is not None:
+            return self.client.events.subscribe(kind, function)
+
+        def subscribe(function: Callable[[E], R]) -> Callable[[E], R]:
+            self.client.events.subscribe(kind, function)
+            return function
+
+        return subscribe
 
     # --- the database --------------------------------------------------------------------------------------
 
     def migrate(self) -> list[str]:
         """Bring the database's schema to this version; returns the names of the migrations applied."""
         return self.client.store.migrate()
+
+    def notify(self) -> None:
+        """Tell workers to look for jobs now: something was committed that they can't have been told of.
+
+        Enqueues wake them by themselves, also those in your own transactions; this is for rows that came by other
+        means, such as a restored backup. Without it they look within their `poll_interval`.
+
+        Raises:
+            StoreError: the database can't be used.
+        """
+        self.client.store.write(look_at_everything)
+
+    async def anotify(self) -> None:
+        """The same for async code."""
+        from holdfast.client.bridge import outcome
+
+        await outcome((await self.client.astore()).submit(look_at_everything))
 
     def close(self) -> None:
         """End the threads and connections. Calling it again does nothing; the object can't be used any more."""
@@ -336,10 +282,12 @@ class Holdfast(DeclaresTasks):
         self.close()
 
 
-def _names(given: Iterable[str | Task[Any, Any]], what: str) -> tuple[str, ...]:
-    if isinstance(given, str) or not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidOption(f"{what} must be a list of names, not {given!r}")
-    return tuple(one if isinstance(one, str) else one.name for one in given)
+def _at_least(seconds: float, value: timedelta | float | None, what: str) -> int:
+    """Microseconds of a duration that workers would refuse if it were shorter."""
+    micros = duration(value, what=what)
+    if micros is None or micros < seconds * SECOND:
+        raise InvalidOption(f"{what} must be {seconds} seconds or more, not {value!r}")
+    return micros
 
 
 def _check_limit(limit: object) -> int:

@@ -90,6 +90,10 @@ def test_all_or_none(app: Holdfast, double: SyncTask[[int], int]) -> None:
 def test_what_is_no_draft(app: Holdfast, double: SyncTask[[int], int], tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match=r"takes what task.new\(…\) returns, not 3"):
         app.enqueue_many([double.new(1), 3])  # type: ignore[list-item]
+    with pytest.raises(
+        InvalidOption, match=r"takes a list of what task.new\(…\) returns, not <Draft double .*> alone"
+    ):
+        app.enqueue_many(double.new(1))  # type: ignore[arg-type]
     with Holdfast(f"sqlite:///{tmp_path / 'other.db'}") as other:
         stranger = other.task(name="stranger")(lambda: None)
         with pytest.raises(InvalidOption, match="stranger belongs to another app"):

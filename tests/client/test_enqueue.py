@@ -204,6 +204,18 @@ def test_unknown_options(app: Holdfast, send: Send) -> None:
         app.enqueue("mail.send", {"to": "a"}, prioritee=1)  # type: ignore[call-arg]
 
 
+def test_options_given_as_arguments(app: Holdfast, send: Send) -> None:
+    with pytest.raises(InvalidArguments, match=r"did you mean \.using\(delay=…, priority=…\)\.enqueue"):
+        send.enqueue("a", delay=3, priority=4)  # type: ignore[call-arg]
+
+    @app.task(name="waits")
+    def waits(delay: int) -> None: ...
+
+    assert waits.enqueue(delay=3).args == {"delay": 3}, "a parameter of that name is the task's"
+    with pytest.raises(InvalidArguments, match=r"unexpected keyword argument 'other'$"):
+        waits.enqueue(delay=3, other=4)  # type: ignore[call-arg]
+
+
 @pytest.mark.parity("S0.9")
 def test_an_id_that_is_kept_is_refused(app: Holdfast, send: Send) -> None:
     job = send.enqueue("ada")
@@ -392,3 +404,19 @@ def test_one_root_of_all_errors(app: Holdfast) -> None:
     with pytest.raises(HoldfastError):
         app.jobs.get(UUID(int=0))
     assert from_json({"kind": "exponential"}) == Exponential()
+
+
+def test_times_that_a_store_could_not_keep_are_refused(tmp_path: Path) -> None:
+    with Holdfast(f"sqlite:///{tmp_path}/jobs.db") as app:
+
+        @app.task
+        def never() -> None: ...
+
+        for at in (datetime(2250, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
+            with pytest.raises(InvalidOption, match=r"at .* is too far away"):
+                never.using(at=at)
+        with pytest.raises(InvalidOption, match=r"delay .* is longer than 200 years"):
+            never.using(delay=timedelta(days=100_000))
+        assert (
+            never.using(at=datetime(2249, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)).enqueue().refresh().run_at
+        )

@@ -16,18 +16,37 @@ from typing import Any
 from msgspec.structs import replace
 
 from holdfast.core import outcomes as o
-from holdfast.core.errors import WrongState
+from holdfast.core.errors import JobExists, StoreLocked, WrongState
 from holdfast.core.job import Claimed, NewJob, Settlement
 from holdfast.core.lifecycle import settle as decide
 from holdfast.core.policy import DEFAULT
+from holdfast.core.unique import Unique, key_for
 from holdfast.store.base import Channel, Store
 from holdfast.store.records import LaneMark, WorkerRow
-from holdfast.store.verbs import claim, jobs, leases, progress, rescue, retention, settle, workers
+from holdfast.store.verbs import (
+    change,
+    claim,
+    jobs,
+    leases,
+    progress,
+    rescue,
+    retention,
+    settle,
+    turns,
+    workers,
+)
 from holdfast.store.verbs.insert import insert
+from holdfast.store.verbs.insert_unique import insert_unique
 from tests.conformance.backends import Backend
 from tests.conformance.scene import QUEUE, SECOND, TASK, describe, new_ids
 
 LANE = [LaneMark(QUEUE, 0)]
+UNIQUE = (
+    None,
+    Unique(key="alive"),
+    Unique(key="waiting", while_="waiting"),
+    Unique(key="mixed", while_=["pending", "blocked", "running", "succeeded"]),
+)
 
 
 def worker_row(worker: str) -> WorkerRow:
@@ -38,6 +57,13 @@ def worker_row(worker: str) -> WorkerRow:
 
 def new_job(job_id: str) -> NewJob:
     return NewJob(job_id=job_id, task=TASK, queue=QUEUE, args='{"n": 1}')
+
+
+def some_job(job_id: str) -> NewJob:
+    """Every other job has one of two ordering keys, and most are unique under one of three keys."""
+    job = new_job(job_id).replace(ordering_key=(None, "a", None, "b")[int(job_id[-1], 16) % 4])
+    rule = UNIQUE[int(job_id[-2], 16) % 4]
+    return job if rule is None else job.replace(unique_key=key_for(rule, TASK, QUEUE, ""))
 
 
 # --- plain traffic ---
@@ -190,6 +216,7 @@ class Crew:
                 o.Cancel(),
                 o.Retry(timedelta()),
                 o.Snooze(timedelta()),
+                o.Reschedule(o.After(timedelta())),
             )
         )
         made = decide(job, outcome, DEFAULT, now, describe=describe)
@@ -225,9 +252,12 @@ class Crew:
         """People: cancel, force, retry, delete, look."""
         while not self.stop():
             job_id = self.dice.choice(self.ids)
-            match self.dice.randrange(8):
+            match self.dice.randrange(10):
                 case 0 | 1:
-                    self.done["retried"] += channel.write(jobs.retry, job_id)
+                    try:
+                        self.done["retried"] += channel.write(jobs.retry, job_id)
+                    except JobExists:
+                        self.done["key taken"] += 1
                 case 2 | 3:
                     force = self.dice.random() < 0.7
                     answer = channel.write(jobs.cancel, job_id, self.store.now(), None, force)
@@ -241,16 +271,41 @@ class Crew:
                     self.done["cleaned"] += channel.write(retention.clean, 3)[0]
                 case 6:
                     self._insert_again(channel, job_id)
+                case 7 | 8:
+                    self._change(channel, job_id)
                 case _:
                     channel.read(jobs.get_many, self.ids)
             time.sleep(self.dice.random() * 0.002)
 
+    def _change(self, channel: Channel, job_id: str) -> None:
+        now = self.store.now()
+        run_at = self.dice.choice([None, 0, now + 2000])
+        what = change.Change(run_at=run_at, args='{"n": 1}')
+        self.done[channel.write(change.change, job_id, what, now).value] += 1
+
     def _insert_again(self, channel: Channel, job_id: str) -> None:
-        channel.write(insert, [new_job(job_id)], resent=True)
-        self.done["inserted"] += 1
+        # Alone or with another, in any order of their keys.
+        others = self.dice.sample([one for one in self.ids if one != job_id], self.dice.randint(0, 2))
+        batch = [some_job(one) for one in dict.fromkeys([job_id, *others])]
+        try:
+            met = channel.write(insert_unique, batch, resent=True)
+        except (JobExists, StoreLocked):
+            # Two may insert the same ones at once, which no caller does: ids are made for one batch.
+            self.done["inserted by another"] += 1
+            return
+        self.done["inserted"] += len(batch)
+        self.done["met another"] += sum(one is not None for one in met)
+
+    def give_turns(self, channel: Channel) -> None:
+        """What workers do beside: let jobs have their turn, forget those of keys without jobs."""
+        while not self.stop():
+            self.done["gave turns"] += channel.write(turns.give, self.dice.randint(1, 3)) == turns.AT_ONCE
+            if self.dice.random() < 0.3:
+                self.done["turns forgotten"] += channel.write(turns.drop_idle, 1)
+            time.sleep(self.dice.random() * 0.003)
 
     def actors(self) -> list[Callable[[Channel], None]]:
-        return [self.work] * 4 + [self.send_again, self.bury] + [self.meddle] * 2
+        return [self.work] * 4 + [self.send_again, self.bury] + [self.meddle] * 2 + [self.give_turns] * 2
 
 
 def mix(backend: Backend, seed: int, ids: Sequence[str], begin: Event, stop: Event, answer: Any) -> None:
@@ -269,7 +324,7 @@ def mix(backend: Backend, seed: int, ids: Sequence[str], begin: Event, stop: Eve
                     failures.append(f"{actor.__name__}: {error!r}")
 
         begin.wait(60)
-        actors = [crew.work, crew.work, crew.send_again, crew.bury, crew.meddle]
+        actors = [crew.work, crew.work, crew.send_again, crew.bury, crew.meddle, crew.give_turns]
         threads = [threading.Thread(target=guarded, args=(actor,)) for actor in actors]
         for thread in threads:
             thread.start()

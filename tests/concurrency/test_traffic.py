@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 PRODUCERS, CONSUMERS, BATCHES = 4, 8, 120
 
 
+@pytest.mark.parity("F15")
 def test_four_producers_and_eight_workers(backend: Backend) -> None:
     backend.open().close()
     produced, consumed, all_produced = SPAWN.Queue(), SPAWN.Queue(), SPAWN.Event()

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from holdfast.store.base import Store
@@ -28,6 +28,14 @@ class Tables:
     """By lease: the ids that it names, and those that it has released."""
     kept: dict[str, list[str]]
     """Ids in the tables that only say more of a job, by table."""
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Queue and ordering key of the jobs that have one."""
+    turns: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    """Which job has the turn, by queue and key."""
+    held: dict[str, str] = field(default_factory=dict)
+    """What is kept of the unique key of the jobs that have one."""
+    unique: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    """By unique key the job that keeps others out, and whether a window does so in its stead."""
 
 
 class Backend(Protocol):
@@ -79,7 +87,7 @@ class SqliteBackend:
             leases = {
                 lease: ([job[0] for job in json.loads(jobs)], json.loads(gone)) for lease, jobs, gone in rows
             }
-            return _tables(ids, leases)
+            return _tables(ids, leases, *map(connection.execute, _order("holdfast_")))
 
     def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path, timeout=30.0, isolation_level=None)) as connection:
@@ -111,7 +119,7 @@ class PostgresBackend:
 
             rows = connection.execute(f"SELECT id, ids, released FROM {self.schema}.leases")  # type: ignore[arg-type]
             leases = {str(lease): (_texts(named), _texts(gone)) for lease, named, gone in rows}
-            return _tables(ids, leases)
+            return _tables(ids, leases, *map(connection.execute, _order(f"{self.schema}.")))  # type: ignore[arg-type]
 
     def empty(self) -> None:
         """Delete every row but the schema's versions."""
@@ -141,9 +149,33 @@ def prepare_postgres(url: str) -> None:
     store.close()
 
 
-def _tables(ids: Any, leases: dict[str, tuple[list[str], list[str]]]) -> Tables:
+def _order(prefix: str) -> tuple[str, ...]:
+    return (
+        f"SELECT id, queue, ordering_key FROM {prefix}jobs WHERE ordering_key IS NOT NULL",
+        f"SELECT queue, key, id FROM {prefix}turns",
+        f"SELECT id, unique_key FROM {prefix}jobs WHERE unique_key IS NOT NULL",
+        f"SELECT key, id, until FROM {prefix}unique_keys",
+    )
+
+
+def _tables(
+    ids: Any,
+    leases: dict[str, tuple[list[str], list[str]]],
+    keyed: Iterable[tuple[Any, ...]],
+    turns: Iterable[tuple[Any, ...]],
+    held: Iterable[tuple[Any, ...]],
+    unique: Iterable[tuple[Any, ...]],
+) -> Tables:
     places = {place: ids(place) for place in PLACES}
-    return Tables(**places, leases=leases, kept={table: ids(table) for table in KEPT})
+    return Tables(
+        **places,
+        leases=leases,
+        kept={table: ids(table) for table in KEPT},
+        keys={str(job_id): (queue, key) for job_id, queue, key in keyed},
+        turns={(queue, key): None if job_id is None else str(job_id) for queue, key, job_id in turns},
+        held={str(job_id): text for job_id, text in held},
+        unique={key: (str(job_id), until is not None) for key, job_id, until in unique},
+    )
 
 
 def _texts(values: Iterable[object] | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+import pytest
 from msgspec.structs import replace
 
 from holdfast.core.job import SUSPECT_LANE
@@ -57,6 +58,7 @@ def test_lanes_are_served_in_the_order_given(scene: Scene) -> None:
     assert ids_of(scene.claim(worker, (QUEUE, -1), (QUEUE, 9), limit=4)) == low[1:] + more[:2]
 
 
+@pytest.mark.parity("F19")
 def test_inside_a_lane_the_run_time_decides_and_then_the_id(scene: Scene) -> None:
     worker = scene.worker()
     first = scene.run(4, worker=worker)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.core import outcomes as o
+from holdfast.core.unique import Unique, key_for
+from holdfast.store.verbs.insert_unique import insert_unique
 from tests.conformance.backends import SqliteBackend
 from tests.conformance.invariant import check, misplaced
 from tests.conformance.scene import Scene
@@ -15,7 +17,7 @@ from tests.conformance.scene import Scene
 
 @pytest.fixture
 def backend(tmp_path: Path) -> SqliteBackend:
-    """A job in each place: one waits, one runs, one has ended under the lease of the one that runs."""
+    """A job in each place: one waits, one runs, one has ended under the lease of the one that runs; two are unique."""
     backend = SqliteBackend(str(tmp_path / "jobs.db"))
     with closing(backend.open()) as store:
         scene = Scene(store, backend)
@@ -23,12 +25,18 @@ def backend(tmp_path: Path) -> SqliteBackend:
         ended, _ = scene.run(2, worker=worker)
         scene.settle(worker, [scene.decide(ended, o.Fail("no"))])
         scene.enqueue(queue="other")
+        for job in scene.new(2, queue="unique"):
+            key = key_for(Unique(key=job.job_id), job.task, job.queue, "")
+            scene.store.write(insert_unique, [job.replace(unique_key=key)])
     assert misplaced(backend.tables(), quiet=True) == []
     return backend
 
 
 RUNNING_WAITS = """INSERT INTO {}pending SELECT queue, 0, 1, id, task, 1, 1, 0 FROM {}jobs
     WHERE id NOT IN (SELECT id FROM {}finished UNION SELECT id FROM {}pending)"""
+
+
+UNIQUE_ENDED = """INSERT INTO {}unique_keys SELECT '', id, NULL FROM {}finished"""
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,13 @@ RUNNING_WAITS = """INSERT INTO {}pending SELECT queue, 0, 1, id, task, 1, 1, 0 F
         ("INSERT INTO {}leases VALUES ('empty', 'w', '[]', '[]', 1)", "owns nothing and is still there"),
         ("INSERT INTO {}job_progress VALUES ('nobody', 1, 1, NULL, 1)", "job_progress has nobody, which is no job"),
         ("UPDATE {}job_errors SET id = 'nobody'", "job_errors has nobody, which is no job"),
+        ("DELETE FROM {}unique_keys", "should be held by"),
+        ("UPDATE {}unique_keys SET id = 'nobody'", "held by nobody, which is no job"),
+        ("UPDATE {}unique_keys SET key = 'x' || key", "which has another"),
+        ("UPDATE {}jobs SET unique_key = (SELECT max(unique_key) FROM {}jobs) WHERE unique_key IS NOT NULL",
+         "is shared by"),
+        ("UPDATE {}unique_keys SET id = (SELECT id FROM {}finished)", "which has another"),
+        (UNIQUE_ENDED, "which has ended"),
     ],
 )  # fmt: skip
 def test_damage_is_noticed(backend: SqliteBackend, damage: str, said: str) -> None:

@@ -17,8 +17,11 @@ from holdfast.store.open import open_store
 from holdfast.store.postgres.session import BEGIN
 from holdfast.store.postgres.text import columns, prepared, values
 from holdfast.store.statement import Many, Statement
+from holdfast.store.verbs.ending import FORGOTTEN
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.settle import FINISHED, WAITING
+from holdfast.store.verbs.turns import give
+from holdfast.store.verbs.unique import HELD, TAKEN
 from tests.servers.shared import Servers, versions
 
 IDS = IdSource(lambda: time.time_ns() // 1_000_000, os.urandom)
@@ -27,9 +30,12 @@ SOME = [IDS.next() for _ in range(3)]
 LANES = [("q", 5, 0, ZERO), ("q", 0, 0, ZERO)]
 CLAIM = {"worker": SOME[0], "lease": SOME[1], "lanes": LANES, "limit": 250, "tasks": ["t"]}
 RUN = (1, 1, 0)
+KEYS = [("q", "k1"), ("q", "k2")]
+LETTERS = dict.fromkeys(("queue", "task", "reason", "error", "since", "until"))
 HOT = [
     Statement("claim", CLAIM),
     Statement("lanes"),
+    Statement("list_pauses"),
     Statement("lock_leases", {"leases": SOME}),
     Statement("lock_leases_shared", {"leases": SOME}),
     Statement("delete_leases", {"leases": SOME}),
@@ -45,11 +51,58 @@ HOT = [
     Statement(
         "other_finished_ids", {"before": SOME[0], "queue": None, "task": None, "limit": 50, "state": "failed"}
     ),
+    Statement("dead_letter_ids", {**LETTERS, "before": SOME[0], "limit": 500}),
+    Statement("vanish", {"ids": SOME}),
+    Statement("forgotten_runs", {"ids": SOME}),
+    Statement("old_forgotten", {"before": 1, "limit": 1000, "mark": 0}),
+    Statement("delete_forgotten", {"ids": SOME}),
+    Statement("drop_args", {"ids": SOME}),
+    Statement("lost_args", {"ids": SOME}),
+    Statement("job_places", {"ids": SOME}),
+    Statement("probe", {"lanes": LANES}),
+    Statement("take_arrivals", {"limit": 500}),
+    Statement("lock_turns", {"keys": KEYS}),
+    Statement("lock_unlocked_turns", {"keys": KEYS}),
+    Statement("lock_due_turns", {"limit": 500}),
+    Statement("next_turn"),
+    Statement("heads", {"keys": KEYS}),
+    Statement("unblock", {"ids": SOME}),
+    Statement("free_turns", {"ids": SOME}),
+    Statement("take_blocked", {"id": SOME[0]}),
+    Statement("drop_idle_turns", {"limit": 1000}),
+    Many("set_turns", ("queue", "key", "id", "due"), [("q", "k1", SOME[0], None)]),
+    Many("add_turns", ("queue", "key"), KEYS),
+    Many("add_arrivals", ("id", "queue", "key"), [(SOME[0], "q", "k1")]),
+    Statement("take_waiting", {"queue": "q", "lane": -32768, "run_at": 0, "id": ZERO, "limit": 500}),
+    Statement("delete_pending", {"ids": SOME}),
+    Statement("lift_pending", {"id": SOME[0]}),
+    Statement("lift_blocked", {"id": SOME[0]}),
+    Statement("lock_pending", {"ids": SOME}),
+    Statement("lock_blocked", {"ids": SOME}),
+    Statement("expiries", {"ids": SOME}),
+    Statement("due_expiries", {"at": 0, "id": ZERO, "limit": 1000}),
+    Statement("drop_expiries", {"ids": SOME}),
+    Statement("stale_expiries", {"ids": SOME}),
+    Statement(
+        "change_job", {"id": SOME[0], "queue": "q", "priority": 0, "key": None, "args": None, "run_at": None}
+    ),
+    Many("add_expiries", ("id", "at", "after"), [(SOME[0], None, 1)]),
+    Many("set_origin", ("id", "origin"), [(SOME[0], SOME[1])]),
+    Many("remember", FORGOTTEN, [(SOME[0], 1, "succeeded")]),
     Many("finish", FINISHED, [(SOME[0], "succeeded", None, *RUN, SOME[1], "null", 1, 2, 3)]),
     Many("wait", WAITING, [("q", 0, 1, SOME[0], "t", *RUN)]),
     Many("release", ("lease", "id"), [(SOME[0], SOME[1])]),
+    Many("take_keys", TAKEN, [("k", SOME[0], None)]),
+    Many("release_keys", HELD, [("k", SOME[0])]),
+    Many("drop_expired_keys", ("key",), [("k",)]),
+    Statement("key_holders", {"keys": ["k", "l"]}),
+    Statement("expired_keys", {"limit": 1000, "mark": 0}),
+    Statement("lock_waiting", {"id": SOME[0]}),
 ]
-TABLES = {"jobs", "pending", "leases", "finished", "job_errors"}
+TABLES = {
+    "jobs", "pending", "leases", "finished", "job_errors", "forgotten", "blocked", "turns", "arrivals", "unique_keys",
+    "expiries",
+}  # fmt: skip
 
 
 @pytest.fixture(params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))])
@@ -91,6 +144,7 @@ def found(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
     return {step.name: tables for step in HOT if (tables := scanned(connection, step))}
 
 
+@pytest.mark.parity("F20")
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("database", versions()[:1], indirect=True)
@@ -107,6 +161,7 @@ def test_nor_among_a_million_waiting_and_a_million_scheduled(database: psycopg.C
     assert found(database) == {}, "analysed"
 
 
+@pytest.mark.parity("F20")
 def test_no_hot_statement_scans_a_table(database: psycopg.Connection[Any]) -> None:
     assert found(database) == {}, "on empty tables"
     at = database.info
@@ -114,7 +169,22 @@ def test_no_hot_statement_scans_a_table(database: psycopg.Connection[Any]) -> No
     for _ in range(8):
         jobs = [NewJob(job_id=job_id, task="t", queue="q", args="{}") for job_id in IDS.take(2500)]
         store.write(insert, jobs)
+    # One long line, and many keys whose jobs wait, run and have none.
+    for key in ("", "k"):
+        jobs = [
+            NewJob(job_id=job_id, task="t", queue="q", args="{}", ordering_key=key and f"{key}{n}")
+            for n, job_id in enumerate(IDS.take(10_000))
+        ]
+        store.write(insert, jobs)
+        for _ in range(10):
+            store.write(give, 1000)
+    database.execute("UPDATE holdfast.turns SET id = NULL, due = now() WHERE key < 'k3'")
+    database.execute("UPDATE holdfast.turns SET id = NULL WHERE key LIKE 'k4%'")
+    database.execute("INSERT INTO holdfast.arrivals SELECT id, queue, key FROM holdfast.blocked LIMIT 5000")
     store.close()
+    database.execute(
+        "INSERT INTO holdfast.forgotten SELECT id, 1, 'succeeded', now() FROM holdfast.jobs LIMIT 20000"
+    )
     database.execute(
         "INSERT INTO holdfast.finished SELECT id, 'succeeded', NULL, 1, 1, 0, NULL, NULL, NULL, now(), now() "
         "FROM holdfast.jobs LIMIT 5000"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from holdfast.core import outcomes as o
-from holdfast.core.job import Claimed, Settlement
+from holdfast.core.job import SUSPECT_LANE, Claimed, Settlement
 from holdfast.core.policy import Policy
 from holdfast.core.states import JobState, Reason
 from holdfast.store.records import RunningNote
@@ -87,6 +89,7 @@ def test_a_zombie_is_refused(scene: Scene) -> None:
     assert scene.claim(other) == [], "they wait for their retry"
 
 
+@pytest.mark.parity("F7")
 def test_a_zombie_is_refused_after_the_job_was_run_by_another(scene: Scene) -> None:
     zombie, other = scene.worker(), scene.worker()
     (old,) = scene.run(worker=zombie)
@@ -279,3 +282,26 @@ def test_a_worker_that_ends_is_gone(scene: Scene) -> None:
     assert scene.store.read(workers.list_workers) == []
     assert not scene.store.write(workers.beat, worker, [], None)
     scene.store.write(workers.unregister, worker)
+
+
+@pytest.mark.parity("F2")
+def test_the_third_death_is_the_last(scene: Scene) -> None:
+    """Every death is counted in the store, whoever looks at it."""
+    job_id = scene.enqueue_one()
+    for death in (1, 2, 3):
+        lane = 0 if death < 3 else SUSPECT_LANE
+        worker = scene.worker()
+        (job,) = scene.claim(worker, (QUEUE, lane))
+        assert (job.attempt, job.crashes) == (death, death - 1)
+        now = scene.store.now()
+
+        def crashed(job: Claimed, worker: str, now: int = now) -> Settlement:
+            settlement = scene.decide(job, o.Crashed(worker), now=now)
+            return scene.due(settlement) if settlement.run_at is not None else settlement
+
+        scene.rescue_by(crashed, worker)
+    record = scene.get(job_id)
+    assert (record.state, record.reason, record.attempt, record.crashes) == (
+        JobState.FAILED, Reason.CRASHED, 3, 3,
+    )  # fmt: skip
+    assert scene.claim(scene.worker(), (QUEUE, 0), (QUEUE, SUSPECT_LANE)) == []

@@ -115,12 +115,14 @@ def test_cancelling_some(scene: Scene) -> None:
     found = populate(scene)
     every = [job_id for some in found.values() for job_id in some]
     now = scene.store.now()
-    assert scene.store.write(search.cancel_some, every, now, None, False) == 16, "those that wait or run"
+    assert scene.store.write(search.cancel_some, every, now, None, False).effective == 16, (
+        "those that wait or run"
+    )
     assert len(ids(scene, state=JobState.CANCELLED)) == 16
     assert all(record.cancel_requested for record in listed(scene, state=JobState.RUNNING))
-    assert scene.store.write(search.cancel_some, every, now, None, True) == 8
+    assert scene.store.write(search.cancel_some, every, now, None, True).effective == 8
     assert ids(scene, state=JobState.RUNNING) == []
-    assert scene.store.write(search.cancel_some, [], now, None, True) == 0
+    assert scene.store.write(search.cancel_some, [], now, None, True).effective == 0
 
 
 def test_retrying_some(scene: Scene) -> None:

@@ -74,4 +74,5 @@ OUTCOMES: dict[str, o.Outcome] = {
     "given back": o.Interrupted(),
     "interrupted": o.Interrupted(started=True),
     "not known": o.NotKnown(),
+    "expired": o.Expired(1),
 }

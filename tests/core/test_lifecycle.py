@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from holdfast.core import outcomes as o
 from holdfast.core.errors import InvalidOption
 from holdfast.core.job import PRIORITIES, SUSPECT_LANE, Failure, Settlement, is_suspect, lane_of
-from holdfast.core.policy import DAY, DEFAULT, HOUR, SECOND, Policy, Retention
+from holdfast.core.policy import DAY, DEFAULT, HOUR, SECOND, Policy
+from holdfast.core.retention import Keep
 from holdfast.core.retries import Constant, Exponential, Linear
 from holdfast.core.states import JobState, Reason
 from tests.core.runs import NOW, OUTCOMES, At, claimed, decide, describe
@@ -392,7 +393,7 @@ def test_ended_jobs_are_kept_for_their_retention() -> None:
     assert decide(claimed(), o.Succeeded()).expires_at == NOW + DAY
     assert decide(claimed(), o.Cancel()).expires_at == NOW + DAY
     assert decide(claimed(), o.Fail("x")).expires_at is None, "failed for ever"
-    policy = Policy(retention=Retention(ended=None, failed=HOUR))
+    policy = Policy(retention=Keep(ended=None, failed=HOUR))
     assert decide(claimed(), o.Succeeded(), policy).expires_at is None
     assert decide(claimed(), o.Fail("x"), policy).expires_at == NOW + HOUR
     assert decide(claimed(20), o.Raised(ValueError()), policy).expires_at == NOW + HOUR

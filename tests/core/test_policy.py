@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from holdfast.core.job import DeadLetter
 from holdfast.core.overrides import Overrides, decode
-from holdfast.core.policy import DAY, DEFAULT, HOUR, SECOND, Policy, PolicyLevel, Retention, resolve_policy
+from holdfast.core.policy import DAY, DEFAULT, HOUR, SECOND, Policy, PolicyLevel, resolve_policy
+from holdfast.core.retention import Keep
 from holdfast.core.retries import Constant, Exponential, Linear
 from holdfast.core.states import TERMINAL, JobState
 
@@ -23,7 +25,8 @@ FIELDS: dict[str, list[Any]] = {
     "timeout": [None, 0, 5 * SECOND],
     "max_crashes": [1, 4],
     "min_retry_delay": [0, SECOND],
-    "retention": [Retention(None, None), Retention(1, 2)],
+    "retention": [Keep(None, None), Keep(1, 2)],
+    "dead_letter": [DeadLetter(queue="dead"), DeadLetter(queue="graves", task="bury")],
 }
 
 
@@ -36,7 +39,7 @@ def test_the_defaults() -> None:
         0,
     )
     assert (DEFAULT.retry_on, DEFAULT.fail_on) == ((Exception,), ())
-    assert DEFAULT.retention == Retention(ended=DAY, failed=None)
+    assert DEFAULT.retention == Keep(ended=DAY, failed=None)
 
 
 def test_every_field_of_a_level_is_one_of_the_policy() -> None:
@@ -135,7 +138,7 @@ def test_overrides_of_a_later_release_are_passed_over() -> None:
 
 @pytest.mark.parametrize("state", sorted(TERMINAL))
 def test_how_long_a_job_is_kept(state: JobState) -> None:
-    kept = Retention(ended=HOUR, failed=DAY).expires_at(state, NOW)
+    kept = Keep(ended=HOUR, failed=DAY).expires_at(state, NOW)
     assert kept == NOW + (DAY if state is JobState.FAILED else HOUR)
-    assert Retention(ended=None, failed=None).expires_at(state, NOW) is None
-    assert Retention(ended=0, failed=0).expires_at(state, NOW) == NOW
+    assert Keep(ended=None, failed=None).expires_at(state, NOW) is None
+    assert Keep(ended=0, failed=0).expires_at(state, NOW) == NOW

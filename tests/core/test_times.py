@@ -84,21 +84,21 @@ def test_what_is_no_datetime_is_refused() -> None:
         from_datetime(5)  # type: ignore[arg-type]
 
 
-@given(st.timedeltas(timedelta(days=-365_250), timedelta(days=365_250)))
+@given(st.timedeltas(timedelta(days=-73_050), timedelta(days=73_050)))
 def test_a_timedelta_survives(value: timedelta) -> None:
     assert to_timedelta(from_timedelta(value)) == value
 
 
 @pytest.mark.parametrize("value", [timedelta.max, timedelta.min, timedelta(microseconds=MAX_DURATION + 1)])
 def test_a_duration_of_over_a_thousand_years_is_refused(value: timedelta) -> None:
-    with pytest.raises(InvalidOption, match="longer than 1,000 years"):
+    with pytest.raises(InvalidOption, match="longer than 200 years"):
         from_timedelta(value)
-    with pytest.raises(InvalidOption, match=r"the delay .* longer than 1,000 years"):
+    with pytest.raises(InvalidOption, match=r"the delay .* longer than 200 years"):
         duration(value, what="the delay")
 
 
 def test_now_plus_the_longest_duration_is_a_time() -> None:
-    assert to_datetime(from_datetime(datetime(2500, 1, 1, tzinfo=UTC)) + MAX_DURATION).year == 3500
+    assert to_datetime(from_datetime(datetime(2500, 1, 1, tzinfo=UTC)) + MAX_DURATION).year == 2700
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_now_plus_the_longest_duration_is_a_time() -> None:
         (1e-6, 1),
         (4e-7, 0),
         (6e-7, 1),
-        (8_000_000_000.000001, 8_000_000_000_000_001),
+        (4_000_000_000.000001, 4_000_000_000_000_001),
         (timedelta(seconds=1.5), 1_500_000),
     ],
 )

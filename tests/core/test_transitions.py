@@ -32,8 +32,9 @@ VERB = {
     o.Reschedule: "reschedule",
     o.Interrupted: "give back",
     o.Cancel: "cancel",
+    o.Expired: "expire",
 }
-UNCHARGED = (o.Snooze, o.Interrupted)
+UNCHARGED = (o.Snooze, o.Interrupted, o.Expired)
 
 
 def outcome_types(base: type[o.Outcome] = o.Outcome) -> Iterator[type[o.Outcome]]:
@@ -70,7 +71,7 @@ def test_no_run_leads_where_the_table_does_not(max_attempts: int | None, max_cra
             if s.state is S.PENDING:
                 waiting.append((job.run, s.attempt, s.crashes))
     assert {state for state, _ in reached} == {S.PENDING, S.SUCCEEDED, S.FAILED, S.CANCELLED}
-    expected = {r for r in Reason if r not in (Reason.UNKNOWN_TASK, Reason.EXPIRED)}
+    expected = {r for r in Reason if r is not Reason.UNKNOWN_TASK}
     if max_attempts is None:
         expected -= {Reason.EXHAUSTED, Reason.TIMEOUT}
     elif max_attempts < max_crashes:

@@ -27,6 +27,7 @@ def test_the_first_program_says_hello(tmp_path: Path) -> None:
 USE = """
 import asyncio
 
+test_signing_up()
 app.migrate()
 database = sqlite3.connect("jobs.db")
 database.execute("CREATE TABLE orders (address)")

@@ -23,7 +23,7 @@ from tests.faces.conftest import Answer, Run, command, environment, make_project
 JOB = {
     "id", "task", "queue", "state", "reason", "priority", "attempt", "run", "crashes", "args", "meta", "created_at",
     "run_at", "started_at", "finished_at", "updated_at", "worker", "progress", "progress_message",
-    "cancel_requested", "result",
+    "cancel_requested", "result", "has_args", "dead_letter_of",
 }  # fmt: skip
 
 
@@ -278,6 +278,18 @@ def test_show(holdfast: Run, filled: dict[str, str]) -> None:
     assert "hush" not in out
 
 
+def test_show_by_the_beginning_of_an_id(holdfast: Run, filled: dict[str, str]) -> None:
+    whole = filled["failed"]
+    for beginning in (whole[:-3], whole.replace("-", "")[:-1].upper()):
+        assert holdfast("jobs", "show", beginning, "--json").json["id"] == whole
+    several = holdfast("jobs", "show", whole[:6])
+    assert several.code != 0
+    assert "several jobs have ids that begin with" in several.err
+    nothing = holdfast("jobs", "show", "ffffff")
+    assert nothing.code != 0
+    assert "no job has an id that begins with ffffff" in nothing.err
+
+
 def test_show_json(holdfast: Run, filled: dict[str, str]) -> None:
     job = holdfast("jobs", "show", filled["failed"], "--json").json
     assert job.keys() == JOB | {"errors"}
@@ -296,7 +308,15 @@ def test_stats_queues_workers(holdfast: Run, filled: dict[str, str], project: Pa
     stats = holdfast("stats", "--json").json
     assert stats == {
         "database": f"sqlite:///{project}/jobs.db",
-        "jobs": {"pending": 1, "due": 0, "running": 0, "succeeded": 2, "failed": 1, "cancelled": 0},
+        "jobs": {
+            "pending": 1,
+            "due": 0,
+            "blocked": 0,
+            "running": 0,
+            "succeeded": 2,
+            "failed": 1,
+            "cancelled": 0,
+        },
         "oldest_due": None,
         "queues": 2,
         "workers": 0,
@@ -325,11 +345,24 @@ def test_a_worker_is_listed(holdfast: Run, project: Path) -> None:
         text = holdfast("workers").out
         worker.terminate()
     assert found["pid"] == worker.pid
+    assert found["state"] == "alive"
     assert found["queues"] == ["mail"]
     assert found["tasks"] == ["app.greet", "mail.send", "app.fail", "app.sleep"]
     assert found["running"] == []
     assert datetime.fromisoformat(found["started_at"])
     assert found["id"] in text
+
+
+def test_a_killed_worker_is_shown_as_dead(holdfast: Run, project: Path) -> None:
+    holdfast("migrate")
+    with subprocess.Popen(
+        command("--app", "app:app", "worker"), cwd=project, env=environment(), stderr=subprocess.DEVNULL
+    ) as worker:
+        wait_until(lambda: holdfast("workers", "--json").json["workers"])
+        worker.kill()
+    (found,) = holdfast("workers", "--json").json["workers"]
+    assert found["state"] == "dead"
+    assert re.search(r"\bdead\b", holdfast("workers").out)
 
 
 # --- changing ------------------------------------------------------------------------------------------------
@@ -517,3 +550,12 @@ def test_control_characters_are_shown_not_obeyed(project: Path, holdfast: Run) -
     _, shown = terminal(project, "--app", "app:app", "jobs", "show", job["id"], columns=100)
     assert "\x1b[2J" not in shown
     assert "\\x1b[2J\\u202e" in shown
+
+
+@pytest.mark.parametrize("probe", ["abc", "70000", ":9000"])
+def test_a_wrong_address_of_the_probe_is_refused_before_anything_else(holdfast: Run, probe: str) -> None:
+    answer = holdfast("worker", "--burst", "--probe", probe)
+    assert answer.code == 2
+    assert "Usage:" in answer.err
+    assert "HOST:PORT" in answer.err
+    assert "database" not in answer.err

@@ -21,6 +21,16 @@ import pytest
 
 from tests.faces.conftest import Answer, Run, command, environment, run_in
 
+FINISHED = "holdfast_finished WHERE id IN (SELECT id FROM holdfast_jobs WHERE queue = 'demo')"
+"""Without the cron job's, which come by the clock."""
+
+
+def fired(answer: Answer) -> int:
+    """How often the cron job fired, as the table at the end says."""
+    found = re.search(r"Cron job +│ schedule demo\.watch fired (\d+) time", answer.out)
+    assert found, answer.out
+    return int(found[1])
+
 
 def run_demo(source: Path, output: Path, *arguments: str, **env: str) -> Answer:
     return run_in(source.parent, "demo", str(source), "--into", str(output), *arguments, **env)
@@ -60,7 +70,7 @@ def counts(output: Path, query: str) -> int:
 
 def finished(output: Path) -> int:
     try:
-        return counts(output, "SELECT count(*) FROM holdfast_finished")
+        return counts(output, f"SELECT count(*) FROM {FINISHED}")
     except sqlite3.Error:
         return 0
 
@@ -83,6 +93,12 @@ def test_demo(tmp_path: Path) -> None:
     prove(source, output, expected)
     assert counts(output, "SELECT count(*) FROM holdfast_job_errors WHERE message LIKE '%on purpose%'") == 3
     assert not list((output / "drafts").iterdir())
+    # By a real schedule, at whole seconds, each once; the demo waited for the first and not for long.
+    assert 1 <= fired(answer) <= 6
+    assert counts(output, "SELECT count(job) FROM holdfast_schedule_fires") == fired(answer)
+    assert counts(output, "SELECT max(at % 1000000) FROM holdfast_schedule_fires") == 0
+    watched = "SELECT count(*) FROM holdfast_jobs WHERE task = 'demo.watch' AND queue = 'demo-cron'"
+    assert counts(output, watched) == fired(answer)
 
 
 def test_what_it_tells_to_type_works(tmp_path: Path) -> None:
@@ -101,7 +117,7 @@ def test_what_it_tells_to_type_works(tmp_path: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"succeeded +4\n", done.stdout)
+    assert re.search(rf"succeeded +{4 + fired(answer)}\n", done.stdout)
 
 
 def test_the_own_tree_when_no_folder_is_named(tmp_path: Path) -> None:
@@ -239,8 +255,8 @@ def test_cut_short_and_run_again(tmp_path: Path, number: signal.Signals) -> None
     assert "801 succeeded" in answer.out
     prove(source, output, expected)
     # What was finished was not done again: each of those jobs ran once, or twice if it was to fail at first.
-    assert counts(output, "SELECT count(*) FROM holdfast_finished") == 801
-    assert counts(output, "SELECT count(*) FROM holdfast_finished WHERE run > 1") < 300
+    assert counts(output, f"SELECT count(*) FROM {FINISHED}") == 801
+    assert counts(output, f"SELECT count(*) FROM {FINISHED} AND run > 1") < 300
 
 
 def test_killed_while_the_jobs_are_put_in(tmp_path: Path) -> None:

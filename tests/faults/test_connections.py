@@ -28,6 +28,7 @@ def held(url: str) -> list[str]:
         return sorted(row[0] for row in rows)
 
 
+@pytest.mark.parity("F3")
 def test_a_worker_holds_six_whatever_its_concurrency(servers: Servers, tmp_path: Path) -> None:
     with servers.databases(versions()[0]).fresh() as database, Holdfast(database.url) as app:
         app.migrate()

@@ -19,6 +19,7 @@ from tests.servers.shared import Servers, versions
 pytestmark = pytest.mark.skipif(not versions(), reason="no PostgreSQL binaries here")
 
 
+@pytest.mark.parity("F22")
 def test_every_acknowledged_job_ends_after_immediate_restarts(servers: Servers, tmp_path: Path) -> None:
     """Killed twice in the middle of everything; nobody lends a hand."""
     with servers.own(versions()[0]) as server:
@@ -72,9 +73,10 @@ def test_every_acknowledged_job_ends_after_immediate_restarts(servers: Servers, 
 def alive(app: Holdfast) -> int:
     """Jobs that have not ended."""
     queues = app.client.store.read(list_queues)
-    return sum(queue.pending + queue.running for queue in queues)
+    return sum(queue.pending + queue.blocked + queue.running for queue in queues)
 
 
+@pytest.mark.parity("F22")
 def test_backends_killed_at_a_steady_rate_lose_nothing(servers: Servers, tmp_path: Path) -> None:
     with servers.own(versions()[0]) as server:
         url = server.url()

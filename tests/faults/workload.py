@@ -35,7 +35,7 @@ def note(number: int) -> int:
     return number
 
 
-@app.task(name="slow_note", max_attempts=50)
+@app.task(name="slow_note", max_attempts=50, max_crashes=50)
 def slow_note(number: int) -> int:
     """Take ten milliseconds."""
     write_down(f"begin {number} {os.getpid()}")

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.core.outcomes import Cancel, Fail, Raised, Snooze, Succeeded
+from holdfast.core.schedules import Cron
 from holdfast.store.base import Store
 from holdfast.store.move.mover import Moved, Silent, Watcher, move, undo
 from holdfast.store.move.place import open_source, open_target
-from holdfast.store.records import QueueRow
-from holdfast.store.verbs import progress, queues, workers
+from holdfast.store.move.tables import OF_JOBS, WHOLE
+from holdfast.store.records import QueueRow, ScheduleRow
+from holdfast.store.verbs import progress, queues, schedules, turns, workers
 from tests.conformance.backends import Backend, PostgresBackend, SqliteBackend, prepare_postgres
 from tests.conformance.scene import HOUR, Scene
 from tests.servers.shared import Servers, versions
@@ -83,7 +85,7 @@ class Side:
 
 QUICK = "?options=-c%20synchronous_commit%3Doff"
 """Nobody pulls the plug in these tests."""
-TABLES = ("jobs", "pending", "finished", "job_errors", "job_progress", "queues", "unknown_tasks")
+TABLES = tuple(table.name for table in (*OF_JOBS, *WHOLE))
 
 
 class Stop(Silent):
@@ -165,6 +167,9 @@ def furnish(scene: Scene, jobs: int = 60) -> None:
         args = json.dumps({"text": ODD, "n": n}, ensure_ascii=bool(n % 2))
         scene.enqueue(4, args=args, priority=n % 3, meta={"n": n, "odd": ODD} if n % 2 else {})
         scene.enqueue(2, run_at=store.now() + HOUR, queue="später")
+        scene.enqueue(2, ordering_key=f"{ODD} {n % 2}")
+        if n % 2:
+            store.write(turns.give)
         claimed = scene.run(6, worker=worker, queue="run", args=args)
         store.write(progress.progress, claimed[0].lease, worker, claimed[0].job_id, claimed[0].run, 40, ODD)
         for job in claimed:
@@ -175,7 +180,21 @@ def furnish(scene: Scene, jobs: int = 60) -> None:
         assert scene.settle(worker, flush, [claimed[0].lease]) == []
     store.write(workers.unregister, worker)
     store.write(queues.declare_queues, [QueueRow("später", '{"x": 1.50}'), QueueRow("run")])
+    store.write(
+        schedules.declare_schedules, [_schedule("täglich", declared=True), _schedule("later", declared=True)]
+    )
+    store.write(schedules.put_schedule, _schedule("put", declared=False))
+    store.write(schedules.pause_schedule, "later")
+    store.write(schedules.remove_schedule, "täglich")
+    store.write(schedules.note_job, "put", scene.ids.next())
     _plant(scene, store)
+
+
+def _schedule(name: str, *, declared: bool) -> ScheduleRow:
+    return ScheduleRow(
+        name=name, spec=Cron("@daily", tz="Europe/Rome").encode(), task="mail.send", queue="später",
+        args=json.dumps({"text": ODD}), meta='{"a": 1.50}', overlap="skip", missed="all", declared=declared,
+    )  # fmt: skip
 
 
 def _plant(scene: Scene, store: Store) -> None:
@@ -186,3 +205,4 @@ def _plant(scene: Scene, store: Store) -> None:
     since = 1_700_000_000_000_001 if text else "2023-11-14 22:13:20.000001+00"
     scene.backend.execute("UPDATE {}pending SET run_at = ? WHERE id = ?", far, last)
     scene.backend.execute("INSERT INTO {}unknown_tasks VALUES ('q', 'gone', ?)", since)
+    scene.backend.execute("INSERT INTO {}pauses VALUES ('queue', 'später', 'ada', NULL, ?)", since)

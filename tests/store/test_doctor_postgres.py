@@ -109,7 +109,10 @@ def test_a_role_without_rights(database: Database) -> None:
             admin.execute(f"GRANT USAGE ON SCHEMA holdfast TO {role}".encode())
             admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA holdfast TO {role}".encode())
             assert "INSERT on jobs" in the(url, "role").data["enqueuer_lacks"]
-            admin.execute(f"GRANT INSERT ON holdfast.jobs, holdfast.pending TO {role}".encode())
+            admin.execute(
+                "GRANT INSERT ON holdfast.jobs, holdfast.pending, holdfast.blocked, holdfast.arrivals, "
+                f"holdfast.expiries TO {role}".encode()
+            )
             found = the(url, "role")
             assert (found.level, found.data["enqueuer_lacks"]) == ("warning", [])
             assert "DELETE on pending" in found.data["worker_lacks"]

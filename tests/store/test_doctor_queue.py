@@ -14,7 +14,7 @@ from holdfast.store.doctor.examine import examine
 from holdfast.store.doctor.finding import Finding
 from holdfast.store.move.marks import close_source, hold_target
 from holdfast.store.records import RunningNote
-from holdfast.store.verbs import workers
+from holdfast.store.verbs import pauses, workers
 from tests.conformance.backends import Backend, PostgresBackend, SqliteBackend, prepare_postgres
 from tests.conformance.scene import HOUR, QUEUE, SECOND, TASK, Scene, new_ids
 from tests.servers.shared import Servers
@@ -140,6 +140,28 @@ def test_a_queue_that_nobody_serves(scene: Scene) -> None:
     assert f"-q {QUEUE}" in found.remedy
     scene.worker(queues=["other", QUEUE])
     assert the(scene, "queues").level == "ok"
+
+
+def test_pauses_that_may_be_forgotten(scene: Scene) -> None:
+    assert the(scene, "pauses").what == "nothing is paused"
+    scene.store.write(pauses.pause, "queue", QUEUE, "ada", "provider is down")
+    scene.store.write(pauses.pause, "task", "mail.new", None, None)
+    assert (the(scene, "pauses").level, "task 'mail.new'" in the(scene, "pauses").what) == ("ok", True)
+    # That paused jobs don't run is meant so.
+    job = scene.enqueue_one()
+    age(scene, "pending", "run_at", 4000, job)
+    other = scene.enqueue_one(task="mail.new", queue="served")
+    age(scene, "pending", "run_at", 4000, other)
+    scene.worker(queues=["served"], tasks=["mail.new"])
+    assert {the(scene, check).level for check in ("queues", "tasks", "overdue")} == {"ok"}
+    scene.backend.execute(f"UPDATE {{}}pauses SET since = {ago(scene, 90_000)} WHERE kind = 'queue'")
+    found = the(scene, "pauses")
+    assert (found.level, found.data["name"], found.data["by"]) == ("warning", QUEUE, "ada")
+    assert "provider is down" in found.what
+    assert f"queues resume {QUEUE}" in found.remedy
+    scene.store.write(pauses.resume, "queue", QUEUE)
+    assert the(scene, "pauses").level == "ok"
+    assert the(scene, "queues").level == "error"
 
 
 def test_a_task_that_nobody_knows(scene: Scene) -> None:

@@ -14,13 +14,17 @@ import psycopg
 import pytest
 
 from holdfast import Holdfast
+from holdfast.client.clock import ids
 from holdfast.core.errors import JobExists, StoreError
+from holdfast.core.job import NewJob
+from holdfast.core.unique import Unique, key_for
 from holdfast.store.doctor import privileges
 from holdfast.store.doctor.examine import examine
 from holdfast.store.open import open_store
 from holdfast.store.postgres.text import prepared
 from holdfast.store.text import names
 from holdfast.store.verbs import jobs
+from holdfast.store.verbs.insert_unique import insert_unique
 from tests.conformance.backends import PostgresBackend
 from tests.conformance.scene import QUEUE, Scene
 from tests.servers.databases import Database
@@ -34,8 +38,11 @@ MAY: Mapping[str, Mapping[str, frozenset[str]]] = {
     "enqueuer": privileges.ENQUEUER,
     "reader": privileges.READER,
 }
-ENQUEUE = {"insert_jobs", "existing_jobs", "server_time", "job_ids", "wait"}
-"""The last two follow from the others: ids and names of jobs can be read, rows of pending inserted."""
+ENQUEUE = {
+    "insert_jobs", "insert_ordered", "add_arrivals", "add_expiries", "existing_jobs", "forgotten_runs", "server_time",
+    "job_ids", "wait", "block",
+}  # fmt: skip
+"""The last three follow from the others: ids and names of jobs can be read, rows of pending inserted."""
 
 
 @dataclass
@@ -222,3 +229,20 @@ def test_only_the_owner_changes_the_schema(roles: Roles, role: str) -> None:
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
+
+
+def test_whoever_enqueues_unique_jobs_needs_the_keys_and_what_readers_have(roles: Roles) -> None:
+    """And no more than that; without it nothing is stored."""
+    made = NewJob(job_id=ids.next(), task="t", queue=QUEUE, args="{}")
+    made = made.replace(unique_key=key_for(Unique(key="k"), made.task, made.queue, ""))
+    with closing(open_store(roles.url("enqueuer"))) as store:
+        with pytest.raises(StoreError, match="permission denied for table unique_keys"):
+            store.write(insert_unique, [made])
+        with roles.connect("owner") as owner:
+            owner.execute(roles.sql("Enqueuers of unique jobs").encode())
+            for_both = roles.sql("Readers").replace(roles.name("reader"), roles.name("enqueuer"))
+            owner.execute(for_both.encode())
+        assert store.write(insert_unique, [made]) == [None]
+        [met] = store.write(insert_unique, [made.replace(job_id=ids.next())])
+        assert met is not None
+        assert met.job_id == made.job_id

@@ -16,9 +16,11 @@ from holdfast import (
     BoundTask,
     Cancel,
     Constant,
+    Cron,
     Draft,
     EnqueueNext,
     Enqueuer,
+    Every,
     Exponential,
     Holdfast,
     Job,
@@ -30,14 +32,20 @@ from holdfast import (
     Outcome,
     ProcessNext,
     Reschedule,
+    ResultCapture,
+    Retention,
     Retry,
     Snooze,
+    StoredSchedule,
     SyncContextTask,
     SyncTask,
     TaskHandler,
     TaskRouter,
+    capture_result,
+    capturing,
     current_job,
 )
+from holdfast.testing import Drained, Rehearsal
 
 
 @asynccontextmanager
@@ -246,9 +254,40 @@ assert_type(app.jobs.cancel(UUID(int=1), force=True), bool)
 assert_type(app.jobs.cancel(queue="mail"), int)
 assert_type(app.jobs.retry("x"), bool)
 assert_type(app.jobs.delete(state=JobState.FAILED), int)
+assert_type(app.run_one(), Job[Any] | None)
+assert_type(
+    app.run_one(tasks=[called, "other"], queues=["mail"], handler=lambda ctx: ctx.attempt), Job[Any] | None
+)
+assert_type(app.worker().health().ready, bool)
+app.run_worker(probe=9000, burst=True)
+with capturing() as rc:
+    capture_result({"a": 1})
+assert_type(rc, ResultCapture)
+assert_type(app.dead_letters.list(error=ValueError, reason="timeout", limit=3), list[Job[Any]])
+assert_type(app.dead_letters.count(task=called), int)
+assert_type(app.dead_letters.redrive("x"), bool)
+assert_type(app.dead_letters.redrive(queue="mail"), int)
+assert_type(app.dead_letters.purge(all=True), int)
+assert_type(app.queues["mail"].purge(), int)
+assert_type([queue.stats().oldest_due for queue in app.queues], list[timedelta | None])
+app.queue("mail-dead", task=called, retention=Retention(timedelta(days=7), payload="failed"))
+app.queue("bulk", dead_letter="mail-dead", retention=Retention.nothing())
+
+
+with app.testing() as t:
+    assert_type(t, Rehearsal)
+    assert_type(t.enqueued(called, "a"), list[Job[Receipt]])
+    assert_type(t.assert_enqueued(later, to="a"), list[Job[Receipt]])
+    assert_type(t.enqueued("mail.send", to="a"), list[Job[Any]])
+    assert_type(t.drain(raise_errors=False), Drained)
+    assert_type(t.run(bare.enqueue("a")).result(), str)
+    assert_type(t.travel(hours=1), datetime)
 
 
 async def main() -> None:
+    async with app.testing() as rehearsal:
+        assert_type(await rehearsal.adrain(), Drained)
+    assert_type(await app.arun_one(tasks=["other"]), Job[Any] | None)
     assert_type(await bare_async("a"), Receipt | None)
     assert_type(await bare.aenqueue("a"), Job[str])
     assert_type(await later.aenqueue("a", token="t"), Job[Receipt])
@@ -258,3 +297,32 @@ async def main() -> None:
     assert_type(await resize(current_job(), Receipt(1)), int)
     assert_type(await app.jobs.acancel(UUID(int=1)), bool)
     assert_type(await app.jobs.alist(limit=3), list[Job[Any]])
+    assert_type(await app.dead_letters.aredrive(UUID(int=1)), bool)
+    assert_type(await app.dead_letters.apurge(all=True), int)
+
+
+# --- schedules -----------------------------------------------------------------------------------------------
+
+
+@app.every(timedelta(minutes=5), name="often", args={"path": "a"}, overlap="skip")
+@app.cron("0 3 * * *", tz="Europe/Rome", missed="none")
+@app.task(name="scheduled")
+def scheduled(path: str = "b") -> int:
+    return len(path)
+
+
+@router.every(30)
+@router.task(name="ascheduled")
+async def ascheduled() -> str:
+    return ""
+
+
+assert_type(scheduled.enqueue("a"), Job[int])
+assert_type(ascheduled, AsyncTask[[], str])
+assert_type(app.schedules.put("x", scheduled.new("a"), Cron("@daily"), overlap="skip"), StoredSchedule)
+app.schedules.put("x", scheduled.using(priority=3).new("a"), Every(5), missed="all", tx=None)
+assert_type(app.schedules.preview("x", 3), list[datetime])
+assert_type(app.schedules.run_now("x"), Job[Any])
+assert_type(app.schedules.get("x").next_at, datetime | None)
+Reschedule(Cron("0 9 * * *", tz="Europe/Rome"))
+Reschedule(Every(timedelta(hours=1)), args={"page": 2})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import assert_type
 
-from holdfast import Holdfast, Job, JobContext, Middleware, NewJob, ProcessNext, TaskHandler
+from holdfast import Cron, Holdfast, Job, JobContext, Middleware, NewJob, ProcessNext, Retention, TaskHandler
 
 app = Holdfast()
 
@@ -65,6 +65,10 @@ app.run_worker(queue="mail")  # type: ignore[call-arg]  # pyright: ignore[report
 app.queue("mail", concurency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 Holdfast(middleware=[send])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 app.jobs.list(stat="failed")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+app.queue("mail", retention="1 day")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+app.dead_letters.redrive("x", queue="mail")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+Retention(payload="sometimes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Retention(timedelta(1), True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 app.jobs.cancel("x", queue="mail")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 # --- declarations --------------------------------------------------------------------------------------------
@@ -90,6 +94,19 @@ class Wrong(Middleware):
 class Late(Middleware):
     async def enqueue(self, draft: NewJob) -> Job[str]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         raise NotImplementedError
+
+
+@app.every(5, overlap="perhaps")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+@app.task
+def overlapping() -> None: ...
+
+
+@app.every(5)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportUntypedFunctionDecorator]
+def no_task() -> None: ...
+
+
+app.schedules.put("x", send.new("a"), "0 3 * * *")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+app.schedules.put("x", send, Cron("@daily"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 # --- results -------------------------------------------------------------------------------------------------

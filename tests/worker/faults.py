@@ -1,4 +1,4 @@
-"""A store whose line can be cut: before a verb is run, or after it was committed and before its answer."""
+"""A store whose line can be cut: before a verb is run, before it is committed, or after that and before its answer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ class Line:
         self.cut = False
         self._lose: dict[str, int] = {}
         """How many answers of a verb are lost, by its name."""
+        self._undo: dict[str, int] = {}
+        """How often a verb isn't committed."""
         self.lost: list[str] = []
 
     def lose_answers(self, verb: str, count: int = 1) -> None:
         self._lose[verb] = count
+
+    def lose_commits(self, verb: str, count: int = 1) -> None:
+        self._undo[verb] = count
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -39,6 +44,10 @@ class Line:
     def send(self, way: Callable[..., Any], verb: Any, *args: Any, **kwargs: Any) -> Any:
         if self.cut:
             raise StoreUnavailable("the line is cut")
+        if self._undo.get(verb.__name__, 0):
+            self._undo[verb.__name__] -= 1
+            self.lost.append(verb.__name__)
+            return way(_undone(verb), *args, **kwargs)
         answer = way(verb, *args, **kwargs)
         with self._lock:
             left = self._lose.get(verb.__name__, 0)
@@ -47,6 +56,16 @@ class Line:
                 self.lost.append(verb.__name__)
                 raise StoreUnavailable("the answer was lost")
         return answer
+
+
+def _undone(verb: Any) -> Any:
+    """A verb that does its work and then loses the connection."""
+
+    def undone(*args: Any, **kwargs: Any) -> Any:
+        yield from verb(*args, **kwargs)
+        raise StoreUnavailable("the line was cut before the commit")
+
+    return undone
 
 
 class _Channel:

@@ -122,3 +122,24 @@ counts = Counts()
 @router.task(name="p.around", executor="process", middleware=[counts])
 def around() -> int:
     return os.getpid()
+
+
+@router.task(name="p.logs", executor="process")
+def logs(file: str) -> str:
+    """Logs by a logger of its own, as a library would, and enqueues nothing."""
+    import logging
+
+    from holdfast import LogFields
+    from holdfast.middleware.request_id import current_request_id
+
+    handler = logging.FileHandler(file)
+    handler.addFilter(LogFields(missing="-"))
+    handler.setFormatter(
+        logging.Formatter("%(job_id)s %(task)s %(queue)s %(run)s %(attempt)s %(request_id)s")
+    )
+    logger = logging.getLogger("some.library")
+    logger.addHandler(handler)
+    logger.warning("hello")
+    logger.removeHandler(handler)
+    handler.close()
+    return current_request_id() or ""

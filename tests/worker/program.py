@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from holdfast import Constant, Holdfast, JobContext, TaskRouter
+from holdfast import Constant, Holdfast, JobContext, Retention, TaskRouter
 from holdfast.core.times import SECOND
 
 router = TaskRouter()
@@ -85,9 +85,17 @@ def exits(ctx: JobContext) -> int:
     return ctx.run
 
 
+@router.task(name="fails", takes_context=True, max_attempts=1)
+def fails(ctx: JobContext, n: int) -> None:
+    note(ctx, "begin")
+    raise ValueError(n)
+
+
 def app_on(file: Path | str) -> Holdfast:
     """An app with these tasks."""
     app = Holdfast(f"sqlite:///{file}", lease=2)
+    app.queue("doomed", dead_letter="dead")
+    app.queue("brief", retention=Retention.nothing())
     app.include(router)
     return app
 

@@ -62,6 +62,7 @@ def test_a_handler_that_calls_os_exit(client_app: Holdfast, programs: Programs) 
     assert second.wait(20) == 0, programs.logs()
 
 
+@pytest.mark.parity("F2")
 @pytest.mark.slow
 def test_poison_is_quarantined_and_its_neighbours_are_not(client_app: Holdfast, programs: Programs) -> None:
     """It kills its worker every time. The third time it runs alone, and nobody else is convicted with it."""
@@ -109,6 +110,7 @@ def test_suspects_that_are_innocent_run_one_by_one_and_succeed(
     assert programs.overlaps() == []
 
 
+@pytest.mark.parity("F7")
 def test_a_stopped_worker_that_comes_back_is_refused(client_app: Holdfast, programs: Programs) -> None:
     """SIGSTOP past the lease: its lock is still held, so only its silence tells."""
     job = sleeps.enqueue(0.7)

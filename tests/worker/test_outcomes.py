@@ -63,6 +63,7 @@ def test_a_value_is_the_result(declare: Declare, drain: Drain) -> None:
     assert (job.refresh().run, job.attempt) == (1, 1)
 
 
+@pytest.mark.parity("F11")
 def test_an_exception_is_retried_while_attempts_remain(app: Holdfast, declare: Declare, drain: Drain) -> None:
     def fail() -> None:
         raise ValueError("not yet")

@@ -10,11 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from holdfast import Holdfast, JobContext
+from holdfast import Holdfast, JobContext, Middleware, Outcome, capture_result
 from holdfast.core.errors import InvalidOption, JobFailed
 from holdfast.core.retries import Constant
 from holdfast.core.states import JobState
 from holdfast.core.times import to_timedelta
+from holdfast.middleware.base import ProcessNext
 from tests.servers.shared import Servers, versions
 
 SOON = Constant(base=to_timedelta(1000))
@@ -76,6 +77,27 @@ def test_effects_and_success_commit_together(app: Holdfast, ledger: Ledger) -> N
     assert ledger.rows() == sorted([*range(20), *range(20)])
     assert [job.result(timeout=5) for job in jobs] == list(range(20))
     assert {job.refresh().run for job in jobs} == {1}
+
+
+@pytest.mark.parity("S3.4")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_without_a_result_it_takes_the_captured_one(app: Holdfast, ledger: Ledger, replaced: bool) -> None:
+    class Replace(Middleware):
+        async def process(self, ctx: JobContext, call_next: ProcessNext) -> Outcome:
+            return await call_next(ctx.replace(meta={"seen": True}) if replaced else ctx)
+
+    @app.task(takes_context=True, transactional=True, middleware=[Replace()])
+    def pay(ctx: JobContext, amount: int, result: int | None = None) -> int:
+        with ledger.connect() as tx, ctx.settle_in(tx, result):
+            ledger.pay(tx, ctx.job.id, amount)
+            capture_result(amount * 100)
+        capture_result(-1)
+        return -1
+
+    captured, given = pay.enqueue(7), pay.enqueue(8, result=9)
+    app.run_worker(burst=True)
+    assert (captured.result(timeout=5), given.result(timeout=5)) == (700, 9)
+    assert ledger.rows() == [7, 8]
 
 
 def test_a_rolled_back_transaction_leaves_the_job_to_its_outcome(app: Holdfast, ledger: Ledger) -> None:

@@ -19,6 +19,7 @@ from tests.worker.program import dozes, quick, sleeps
 from tests.worker.programs import Programs
 
 
+@pytest.mark.parity("F9")
 def test_running_jobs_may_finish_and_waiting_ones_go_back(app: Holdfast, start_worker: StartWorker) -> None:
     began, go_on = Event(), Event()
 
@@ -233,6 +234,7 @@ def test_a_second_signal_ends_it_at_once(client_app: Holdfast, programs: Program
     assert (job.refresh().state, job.attempt) == ("pending", 0)
 
 
+@pytest.mark.parity("F9")
 def test_a_signal_in_the_middle_of_much_loses_nothing(client_app: Holdfast, programs: Programs) -> None:
     jobs = client_app.enqueue_many(quick.new(n) for n in range(3000))
     process = programs.start()
@@ -247,7 +249,7 @@ def test_a_signal_in_the_middle_of_much_loses_nothing(client_app: Holdfast, prog
         assert job.attempt == (1 if str(job.id) in ran else 0)
 
 
-@pytest.mark.parametrize("held", ["lanes", "claim"])
+@pytest.mark.parametrize("held", ["survey", "claim"])
 def test_a_claim_under_way_at_the_end_leaves_nothing_behind(
     app: Holdfast, start_worker: StartWorker, held: str
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.core.errors import StoreError
+from holdfast.core.times import SECOND
 from holdfast.store import open as opening
 from holdfast.store.verbs.queues import list_queues
 from holdfast.store.verbs.workers import list_workers
@@ -13,6 +14,8 @@ from holdfast.store.verbs.workers import list_workers
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
     from holdfast.store.records import QueueRecord, WorkerRecord
+
+SILENT = 30 * SECOND
 
 
 def queue_records(app: Holdfast) -> list[QueueRecord]:
@@ -23,6 +26,14 @@ def queue_records(app: Holdfast) -> list[QueueRecord]:
 def worker_records(app: Holdfast) -> list[WorkerRecord]:
     """Every worker that has a row."""
     return app.client.store.read(list_workers)
+
+
+def worker_state(app: Holdfast, worker: WorkerRecord) -> str:
+    """`alive`; `dead` if that is certain; `silent` if it hasn't been heard of for as long as a lease mostly is."""
+    store = app.client.store
+    if store.known_dead(worker.id):
+        return "dead"
+    return "silent" if store.now() - worker.beat_at > SILENT else "alive"
 
 
 def address(app: Holdfast) -> str:

@@ -44,7 +44,13 @@ def doctor(everything: bool, as_json: bool) -> None:
 
     app = named_app()
     url, schema = database_url(app)
-    findings = examine(url, schema, None if app is None else app.client.registry.names())
+    registry = None if app is None else app.client.registry
+    findings = examine(
+        url,
+        schema,
+        None if registry is None else registry.names(),
+        None if registry is None else registry.schedule_names(),
+    )
     if as_json:
         print_json({"findings": [_document(finding) for finding in findings]})
     else:

@@ -32,6 +32,9 @@ from holdfast.cli.values import Duration, JsonObject, When
 @click.option("--queue", "-q", metavar="QUEUE", help="Another queue than the task's own.")
 @click.option("--max-attempts", type=int, metavar="N", help="Charged runs in all.")
 @click.option("--timeout", type=Duration(), help="Of one run.")
+@click.option(
+    "--expires", type=Duration(), help="It fails unless it has begun so long after it was first due."
+)
 @click.option("--id", "job_id", metavar="UUID", help="The job's id, a UUID; an id that exists is refused.")
 @click.option("--meta", type=JsonObject(), help="A JSON object that goes with the job.")
 @click.option("--declare", is_flag=True, help="The task isn't declared here, but a worker knows it.")
@@ -77,6 +80,7 @@ def _chosen(
     queue: str | None,
     max_attempts: int | None,
     timeout: timedelta | None,
+    expires: timedelta | None,
     job_id: str | None,
     meta: dict[str, Any] | None,
 ) -> dict[str, Any]:
@@ -90,6 +94,7 @@ def _chosen(
         "queue": queue,
         "max_attempts": max_attempts,
         "timeout": timeout,
+        "expires": expires,
         "id": job_id,
         "meta": meta,
     }

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from holdfast.cli.command import Group, json_option, yes_option
 from holdfast.cli.screen import Column, print_json, print_pairs, print_table, say
 from holdfast.cli.target import open_database
+from holdfast.cli.values import Duration, JsonObject, When
 from holdfast.core.states import STORED
 
 if TYPE_CHECKING:
-    pass
+    from holdfast.client.jobs import Which
 
 Function = Callable[..., Any]
 
@@ -114,15 +115,16 @@ def list_jobs(
 @click.option("--reveal", is_flag=True, help="Show arguments in clear, sensitive ones too.")
 @json_option
 def show(ids: tuple[str, ...], traceback: bool, reveal: bool, as_json: bool) -> None:
-    """Show all that is known of a job.
+    """Show all that is known of a job. The beginning of its id will do where no other begins so.
 
     Arguments that a task declares as sensitive are masked. Where the task isn't known, because only --url is
     given, all are.
     """
     from holdfast.cli.jobview import document, known, pairs
+    from holdfast.cli.short import whole_id
 
     app = open_database()
-    found = [app.jobs.get(job_id) for job_id in ids]
+    found = [app.jobs.get(whole_id(app, job_id)) for job_id in ids]
     if as_json:
         documents = [document(app, job, reveal=reveal, history=True) for job in found]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -181,6 +183,48 @@ def retry(ids: tuple[str, ...], yes: bool, as_json: bool, **filters: str | None)
     Selection(ids, filters, verb="retry", done="waiting again", refused="hasn't ended").change(
         each=app.jobs.retry,
         all_of=lambda chosen: app.jobs.retry(**chosen),
+        app=app,
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+@jobs.command(
+    "change",
+    short_help="Change jobs that wait.",
+    examples=[
+        "holdfast --app app:app jobs change 01890a5d-ac96-774b-bcce-b302099a8057 --to-priority 50",
+        "holdfast --app app:app jobs change --queue mail --to-queue slow --yes",
+    ],
+)
+@_chosen
+@click.option("--to-priority", type=int, metavar="N", help="-100 … 100, higher first.")
+@click.option("--to-queue", metavar="QUEUE", help="Another queue.")
+@click.option("--delay", type=Duration(), help="Not before this long from now.")
+@click.option("--at", type=When(), help="Not before this time, ISO 8601; without a zone: local.")
+@click.option("--args", "arguments", type=JsonObject(), help="All arguments anew, by parameter name.")
+def change(
+    ids: tuple[str, ...],
+    yes: bool,
+    as_json: bool,
+    to_priority: int | None,
+    to_queue: str | None,
+    delay: timedelta | None,
+    at: datetime | None,
+    arguments: dict[str, Any] | None,
+    **filters: str | None,
+) -> None:
+    """Change the priority, queue, time or arguments of jobs that wait; others stay as they are."""
+    from holdfast.cli.selection import Selection
+
+    given = {"priority": to_priority, "queue": to_queue, "delay": delay, "at": at, "args": arguments}
+    changes: Any = {name: value for name, value in given.items() if value is not None}
+    if not changes:
+        raise click.UsageError("say what to change: --to-priority, --to-queue, --delay, --at or --args")
+    app = open_database()
+    Selection(ids, filters, verb="change", done="changed", refused="doesn't wait any more").change(
+        each=lambda job_id: app.jobs.change(job_id, **changes),
+        all_of=lambda chosen: app.jobs.change(cast("Which", chosen), **changes),
         app=app,
         yes=yes,
         as_json=as_json,

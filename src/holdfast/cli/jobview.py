@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.text import seconds_text, when_text
 from holdfast.client.job import MASK
-from holdfast.core.times import to_datetime
 
 if TYPE_CHECKING:
     from holdfast import Holdfast, Job
-    from holdfast.core.job import RunError
+    from holdfast.client.failed_run import FailedRun
 
 
 NOTE_LENGTH = 200
@@ -28,6 +27,20 @@ def row(job: Job[Any], now: datetime) -> list[str]:
         str(job.attempt),
         when_text(job.run_at if job.state == "pending" else job.updated_at, now),
         _note(job),
+    ]
+
+
+def letter_row(job: Job[Any], now: datetime) -> list[str]:
+    """The cells of `dlq list`."""
+    last = job.last_error
+    return [
+        str(job.id),
+        job.task,
+        job.queue,
+        job.reason.value if job.reason else "",
+        str(job.attempt),
+        when_text(job.finished_at, now),
+        "" if last is None else f"{last.type}: {last.message}"[:NOTE_LENGTH],
     ]
 
 
@@ -58,9 +71,10 @@ def pairs(
         ("queue", job.queue),
         ("state", job.state.value),
         ("reason", job.reason.value if job.reason else None),
+        ("dead letter of", None if job.dead_letter_of is None else str(job.dead_letter_of)),
         ("priority", str(job.priority)),
         ("attempt", f"{job.attempt} (run {job.run}, {job.crashes} crashed)"),
-        ("arguments", _text(arguments(app, job, reveal=reveal))),
+        ("arguments", _text(arguments(app, job, reveal=reveal)) if job.has_args else "(not kept)"),
         ("meta", _text(job.meta) if job.meta else None),
         ("created", at(job.created_at)),
         ("next run" if job.state == "pending" else "first due", at(job.run_at)),
@@ -86,10 +100,10 @@ def _took(job: Job[Any]) -> str | None:
     return seconds_text((job.finished_at - job.last_attempt_at).total_seconds())
 
 
-def _error_pairs(errors: list[RunError], now: datetime, *, traceback: bool) -> list[tuple[str, str]]:
+def _error_pairs(errors: list[FailedRun], now: datetime, *, traceback: bool) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for error in errors:
-        text = f"{error.type}: {error.message} ({when_text(to_datetime(error.at), now)})"
+        text = f"{error.type}: {error.message} ({when_text(error.at, now)})"
         # The last one says most; the others are there when asked for.
         if error.traceback and (traceback or error is errors[-1]):
             text += "\n" + error.traceback.rstrip("\n")
@@ -133,6 +147,8 @@ def document(app: Holdfast, job: Job[Any], *, reveal: bool, history: bool = Fals
         "run": job.run,
         "crashes": job.crashes,
         "args": arguments(app, job, reveal=reveal),
+        "has_args": job.has_args,
+        "dead_letter_of": None if job.dead_letter_of is None else str(job.dead_letter_of),
         "meta": job.meta,
         "created_at": at(job.created_at),
         "run_at": at(job.run_at),
@@ -150,11 +166,17 @@ def document(app: Holdfast, job: Job[Any], *, reveal: bool, history: bool = Fals
     return found
 
 
-def _error(error: RunError) -> dict[str, Any]:
+def letter_document(app: Holdfast, job: Job[Any], *, reveal: bool) -> dict[str, Any]:
+    """The JSON of a failed job: the same, with its last error."""
+    last = job.last_error
+    return {**document(app, job, reveal=reveal), "last_error": None if last is None else _error(last)}
+
+
+def _error(error: FailedRun) -> dict[str, Any]:
     return {
         "run": error.run,
         "attempt": error.attempt,
-        "at": to_datetime(error.at).isoformat(),
+        "at": error.at.isoformat(),
         "worker": error.worker,
         "type": error.type,
         "message": error.message,

@@ -29,22 +29,34 @@ class Selection:
         verb: for the question: cancel, retry, delete.
         done: what those are then that it worked for.
         refused: why it didn't for one.
+        options: that choose, for whoever has given none.
+        count: how many there are; None counts the jobs that the filters choose.
     """
 
     def __init__(
-        self, ids: Sequence[str], filters: Mapping[str, str | None], *, verb: str, done: str, refused: str
+        self,
+        ids: Sequence[str],
+        filters: Mapping[str, Any],
+        *,
+        verb: str,
+        done: str,
+        refused: str,
+        options: str = "--state, --queue or --task",
+        count: Callable[[dict[str, Any]], int] | None = None,
     ) -> None:
         self._ids = ids
         self._filters = {name: value for name, value in filters.items() if value is not None}
         self._verb = verb
         self._done = done
         self._refused = refused
+        self._count = count
         if ids and self._filters:
             raise click.UsageError("give ids or filters, not both")
+        if "all" in self._filters and len(self._filters) > 1:
+            others = " ".join(f"--{name}" for name in self._filters if name != "all")
+            raise click.UsageError(f"--all is every job there is: leave it out to {verb} by {others}")
         if not ids and not self._filters:
-            raise click.UsageError(
-                f"which jobs? Give ids, or choose them by --state, --queue or --task, to {verb}"
-            )
+            raise click.UsageError(f"which jobs? Give ids, or choose them by {options}, to {verb}")
 
     def change(
         self,
@@ -59,8 +71,12 @@ class Selection:
         if self._ids:
             self._change_each(each, as_json=as_json)
             return
-        if not yes:
-            self._ask(app)
+        if not yes and not self._ask(app):
+            if as_json:
+                print_json({"count": 0})
+            else:
+                say(f"There are no such jobs, and nothing to {self._verb}.")
+            return
         count = int(str(all_of(self._filters)))
         if as_json:
             print_json({"count": count})
@@ -88,15 +104,21 @@ class Selection:
         if problems:
             raise click.exceptions.Exit(1)
 
-    def _ask(self, app: Holdfast) -> None:
-        count = count_jobs(app, self._filters)
+    def _ask(self, app: Holdfast) -> bool:
+        """False if there are none."""
+        count = count_jobs(app, self._filters) if self._count is None else self._count(self._filters)
+        if not count:
+            return False
         number = f"more than {COUNTED:,} jobs" if count > COUNTED else count_text(count, "job")
         if not sys.stdin.isatty():
             raise click.UsageError(
                 f"this would {self._verb} {number}; to do so without being asked, give --yes"
             )
-        chosen = ", ".join(f"{name} {value}" for name, value in self._filters.items())
+        chosen = ", ".join(
+            name if value is True else f"{name} {value}" for name, value in self._filters.items()
+        )
         click.confirm(f"{self._verb.capitalize()} {number} ({chosen})?", abort=True, err=True)
+        return True
 
 
 def count_jobs(app: Holdfast, filters: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from holdfast.core.times import to_datetime
 if TYPE_CHECKING:
     from holdfast.store.records import QueueRecord
 
-COUNTED = ("pending", "due", "running", "succeeded", "failed", "cancelled")
+COUNTED = ("pending", "due", "blocked", "running", "succeeded", "failed", "cancelled")
 
 
 @click.command(
@@ -51,7 +51,7 @@ def stats(as_json: bool) -> None:
         return
     since = "" if oldest is None else f", the oldest since {when_text(oldest, datetime.now(UTC))}"
     pairs = [("database", address(app)), ("queues", str(len(queues))), ("workers", str(len(workers)))]
-    for name in ("pending", "running", "succeeded", "failed", "cancelled"):
+    for name in ("pending", "blocked", "running", "succeeded", "failed", "cancelled"):
         due = f" ({count_text(jobs['due'], 'job')} due{since})" if name == "pending" and jobs["due"] else ""
         pairs.append((name, f"{jobs[name]:,}{due}"))
     print_pairs(pairs)

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime, timedelta
+
+from holdfast.core.printable import clean, clean_lines
+
+__all__ = [
+    "NOTHING", "bytes_text", "clean", "clean_lines", "count_text", "duration_text", "seconds_text", "when_text",
+]  # fmt: skip
 
 NOTHING = "-"
 """What stands in a cell without a value, so that columns can be counted."""
-
-
-def clean(text: str) -> str:
-    """The text without what a terminal would obey: control characters become visible escapes."""
-    if text.isprintable():
-        return text
-    return "".join(_visible(char) for char in text)
-
-
-def _visible(char: str) -> str:
-    # Cf: marks that turn the direction of writing can make one name look like another.
-    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-        return char.encode("unicode_escape").decode("ascii")
-    return char
-
-
-def clean_lines(text: str) -> str:
-    """The same for text of several lines, such as a traceback."""
-    return "\n".join(clean(line.expandtabs(4)) for line in text.split("\n"))
 
 
 def seconds_text(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -59,6 +59,25 @@ class When(Kind):
             self.fail(
                 f"{value!r} is no time; write 2030-01-31T09:00 (local) or 2030-01-31T09:00+01:00", param, ctx
             )
+
+
+class UtcTime(Kind):
+    """A time in ISO 8601, as `--json` prints them; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            self.fail(
+                f"{value!r} is no time; write 2030-01-31, 2030-01-31T09:00 or 2030-01-31T09:00+01:00",
+                param,
+                ctx,
+            )
+        return found if found.utcoffset() is not None else found.replace(tzinfo=UTC)
 
 
 class JsonObject(Kind):

@@ -16,12 +16,26 @@ from holdfast.cli.text import clean
 from holdfast.cli.values import Duration
 
 if TYPE_CHECKING:
-    from holdfast.app import Holdfast, WorkerSettings
+    from holdfast.app import Holdfast
     from holdfast.worker.options import WorkerOptions
+    from holdfast.worker.running import WorkerSettings
 
 MEGABYTE = 1 << 20
 NAMED = 8
 """How many tasks the banner names before it says how many more there are."""
+
+
+def _checked_probe(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Refused before anything is said or opened."""
+    if value is not None:
+        from holdfast.core.errors import InvalidOption
+        from holdfast.worker.probe import read_address
+
+        try:
+            read_address(value)
+        except InvalidOption as error:
+            raise click.BadParameter(str(error)) from None
+    return value
 
 
 @click.command(
@@ -32,6 +46,7 @@ NAMED = 8
         "holdfast --app app:app worker --processes 4 --log-format json",
         "holdfast --app app:app worker --burst       # run what is due, then end",
         "holdfast --app app:app worker --reload      # while you write code",
+        "holdfast --app app:app worker --probe 9000  # /health/live, /health/ready, /metrics",
     ],
 )
 @click.option(
@@ -64,6 +79,12 @@ NAMED = 8
     help="How long running jobs may go on once told to stop. Default: 30s.",
 )
 @click.option(
+    "--probe",
+    metavar="[HOST:]PORT",
+    callback=_checked_probe,
+    help="Answer /health/live, /health/ready and /metrics over HTTP. Without HOST, on this host only.",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -74,6 +95,7 @@ def worker(
     reload: bool,
     processes: int | None,
     supervised: bool,
+    probe: str | None,
     log_level: str,
     log_format: str,
     **given: Any,
@@ -87,7 +109,7 @@ def worker(
     all had finished (the rest is given back, uncharged), 4 ended without its database, 5 reached --max-jobs or
     --max-memory.
     """
-    from holdfast.worker.logs import configure
+    from holdfast.worker.logs import configure, configure_rest
 
     if reload and processes:
         raise click.UsageError("--reload is for one worker, --processes for many; give one of them")
@@ -96,8 +118,9 @@ def worker(
         # The application is for the children to import: here it would stay as it is now.
         from holdfast.cli.reload import Reloader
 
-        raise click.exceptions.Exit(Reloader(_child_command(), Path.cwd()).run())
+        raise click.exceptions.Exit(Reloader(_child_command(reload=True), Path.cwd()).run())
     app = open_app(why="a worker")
+    configure_rest()
     found = app.worker(**_settings(**given))
     if log_format == "text" and not supervised:
         say(banner(app, found.options, processes or 1))
@@ -105,11 +128,11 @@ def worker(
         from holdfast.worker.supervisor import supervise
 
         app.close()
-        status = supervise(_child_command(), processes, burst=bool(given["burst"]))
+        status = supervise(_child_command(), processes, burst=bool(given["burst"]), probe=probe)
     else:
         from holdfast.worker.run import run_worker
 
-        status = run_worker(found)
+        status = run_worker(found, probe=probe)
     raise click.exceptions.Exit(int(status))
 
 
@@ -164,7 +187,7 @@ def banner(app: Holdfast, options: WorkerOptions, processes: int) -> str:
     return "\n".join(map(clean, lines))
 
 
-def _child_command() -> list[str]:
+def _child_command(*, reload: bool = False) -> list[str]:
     """The command line of one plain worker: this one's without what makes it more than that."""
     given: list[str] = click.get_current_context().find_root().obj
     arguments: list[str] = []
@@ -176,6 +199,11 @@ def _child_command() -> list[str]:
             next(rest)
         elif argument.startswith("--processes="):
             supervised = True
+        elif argument == "--probe" and not reload:
+            # The supervisor answers for all.
+            next(rest)
+        elif argument.startswith("--probe=") and not reload:
+            pass
         elif argument != "--reload":
             arguments.append(argument)
     # -P: a file called holdfast.py in the current folder is the application's, not this library.

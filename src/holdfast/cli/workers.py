@@ -25,6 +25,7 @@ COLUMNS = (
     Column("memory", right=True, optional=2),
     Column("started", optional=1),
     Column("seen"),
+    Column("state"),
 )
 
 
@@ -36,14 +37,17 @@ COLUMNS = (
 def workers(as_json: bool) -> None:
     """List the workers.
 
-    `seen` is the last heartbeat; a worker that died without a word is listed until another one has rescued its
-    jobs. `busy` counts what has been running for more than a moment.
+    `seen` is the last heartbeat. A worker that died without a word is listed until another one has rescued its
+    jobs: as dead where that is certain (on SQLite), else as silent after 30 s. `busy` counts what has been
+    running for more than a moment.
     """
-    from holdfast.cli.databases import worker_records
+    from holdfast.cli.databases import worker_records, worker_state
 
-    records = worker_records(open_database())
+    app = open_database()
+    records = worker_records(app)
+    states = {worker.id: worker_state(app, worker) for worker in records}
     if as_json:
-        print_json({"workers": [_document(worker) for worker in records]})
+        print_json({"workers": [_document(worker, states[worker.id]) for worker in records]})
         return
     now = datetime.now(UTC)
     rows = [
@@ -56,15 +60,17 @@ def workers(as_json: bool) -> None:
             "" if worker.memory is None else bytes_text(worker.memory),
             when_text(to_datetime(worker.started_at), now),
             when_text(to_datetime(worker.beat_at), now),
+            states[worker.id],
         ]
         for worker in records
     ]
     print_table(COLUMNS, rows, empty="No worker is running.")
 
 
-def _document(worker: WorkerRecord) -> dict[str, Any]:
+def _document(worker: WorkerRecord, state: str) -> dict[str, Any]:
     return {
         "id": worker.id,
+        "state": state,
         "host": worker.host,
         "pid": worker.pid,
         "version": worker.version,

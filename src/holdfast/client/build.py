@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from holdfast.client.names import check_name, default_task_name
 from holdfast.client.options import (
     DEFAULT_QUEUE,
+    check_expires,
     check_max_attempts,
     check_priority,
     check_retry,
@@ -21,8 +22,10 @@ from holdfast.client.options import (
 from holdfast.client.task import AsyncContextTask, AsyncTask, Kind, SyncContextTask, SyncTask, Task
 from holdfast.core.errors import InvalidOption, InvalidTask
 from holdfast.core.policy import PolicyLevel
+from holdfast.core.retention import Retention, keep_of
 from holdfast.core.retries import RetryPolicy
 from holdfast.core.signature import Signature
+from holdfast.core.unique import OnConflict, Unique, as_unique, check_on_conflict
 from holdfast.middleware.base import Middleware, check_middleware
 
 ErrorTypes: TypeAlias = type[BaseException] | tuple[type[BaseException], ...]
@@ -45,13 +48,21 @@ class TaskOptions(TypedDict, total=False):
     """Exceptions that fail at once."""
     timeout: timedelta | float | None
     """Of one run; a timedelta or seconds."""
+    expires: timedelta | float | None
+    """A job that hasn't begun so long after it was first due fails as expired."""
     max_crashes: int | None
     """After that many deaths of its worker a job is quarantined."""
+    retention: Retention | None
+    """How long its ended jobs are kept; default: the queue's, else the app's."""
     sensitive: Iterable[str]
     """Parameters that are masked in logs, errors and wherever people look."""
     middleware: Iterable[Middleware]
     executor: Literal["thread", "process"] | None
     """Of a plain function; default: a thread."""
+    unique: Unique | str | None
+    """What keeps its jobs from being stored beside others; a text is one key for all of them."""
+    on_conflict: OnConflict | None
+    """What happens then: "existing" (the default), "raise", "replace" or "debounce"."""
     transactional: bool
     """Its runs may finish in a transaction of their own (`ctx.settle_in`); its jobs have leases of their own."""
 
@@ -69,10 +80,14 @@ def task(
     retry_on: ErrorTypes | None = None,
     fail_on: ErrorTypes | None = None,
     timeout: timedelta | float | None | UnsetType = UNSET,
+    expires: timedelta | float | None = None,
     max_crashes: int | None = None,
+    retention: Retention | None = None,
     sensitive: Iterable[str] = (),
     middleware: Iterable[Middleware] = (),
     executor: Literal["thread", "process"] | None = None,
+    unique: Unique | str | None = None,
+    on_conflict: OnConflict | None = None,
     transactional: bool = False,
 ) -> Task[Any, Any]:
     """A task that belongs to no app yet.
@@ -86,7 +101,7 @@ def task(
     kind = _kind(function, name, executor, takes_context=takes_context)
     level = policy_level(
         max_attempts=max_attempts, retry=retry, retry_on=retry_on, fail_on=fail_on, timeout=timeout,
-        max_crashes=max_crashes,
+        max_crashes=max_crashes, retention=retention,
     )  # fmt: skip
     return _CLASSES[kind == "async", takes_context](
         name=name,
@@ -100,6 +115,9 @@ def task(
         transactional=_check_transactional(transactional, name, kind),
         sensitive=_check_sensitive(sensitive, signature),
         middleware=check_middleware(middleware),
+        unique=_check_unique(unique, on_conflict, name),
+        on_conflict=on_conflict,
+        expires=check_expires(expires),
     )
 
 
@@ -120,6 +138,7 @@ def policy_level(
     fail_on: ErrorTypes | None = None,
     timeout: timedelta | float | None | UnsetType = UNSET,
     max_crashes: int | None = None,
+    retention: Retention | None = None,
     timeout_name: str = "timeout",
 ) -> PolicyLevel:
     """What an app, a queue or a task says of its policy, checked.
@@ -133,6 +152,7 @@ def policy_level(
         fail_on=UNSET if fail_on is None else _error_types(fail_on, "fail_on"),
         timeout=UNSET if isinstance(timeout, UnsetType) else check_timeout(timeout, what=timeout_name),
         max_crashes=UNSET if max_crashes is None else _check_crashes(max_crashes),
+        retention=UNSET if retention is None else keep_of(retention),
     )
 
 
@@ -187,6 +207,20 @@ def _check_transactional(transactional: bool, name: str, kind: Kind) -> bool:
             f"task {name}: a run in another process has no context to settle by; leave out transactional=True"
         )
     return transactional
+
+
+def _check_unique(unique: Unique | str | None, on_conflict: OnConflict | None, name: str) -> Unique | None:
+    if on_conflict is not None:
+        check_on_conflict(on_conflict)
+        if unique is None:
+            raise InvalidOption(
+                f"task {name}: on_conflict= says what happens to unique jobs; give unique= as well"
+            )
+    if unique is None:
+        return None
+    unique = as_unique(unique)
+    unique.check_conflict(on_conflict or "existing")
+    return unique
 
 
 def _check_process_task(function: Callable[..., Any], name: str, *, takes_context: bool) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from holdfast.client import clock
 from holdfast.client.enqueue import Enqueues
 from holdfast.client.flow import Flow, Read
 from holdfast.client.jobs import JobsApi
-from holdfast.core.errors import StoreClosed
+from holdfast.client.telling import Teller
+from holdfast.core.errors import ConfigurationError, StoreClosed
 
 if TYPE_CHECKING:
     from logging import Logger
 
     from holdfast.client.registry import Registry
     from holdfast.client.results import Results
+    from holdfast.client.schedules import SchedulesApi
     from holdfast.store.base import Store
 
 R = TypeVar("R")
@@ -35,6 +39,9 @@ class Client:
     Attributes:
         jobs: the verbs of `app.jobs`.
         enqueues: the ways of an enqueue.
+        now: this host's clock, in microseconds since 1970.
+        guest: who uses another store in place of the app's own now, or None.
+        events: tells subscribers what happens.
     """
 
     def __init__(
@@ -50,13 +57,16 @@ class Client:
         self._store: Store | None = None
         self._results: Results | None = None
         self._closed = False
+        self.guest: Any = None
         self._lock = Lock()
+        self.now: Callable[[], int] = clock.now
         self.registry = registry
         self.payload_limit = payload_limit
         self.logger = logger
         self.app = app
         self.jobs = JobsApi(self)
         self.enqueues = Enqueues(self)
+        self.events = Teller()
 
     # --- the store -----------------------------------------------------------------------------------------
 
@@ -79,18 +89,72 @@ class Client:
 
         return await asyncio.to_thread(self._open)
 
+    @contextmanager
+    def elsewhere(
+        self, guest: object, open_store: Callable[[], Store], now: Callable[[], int]
+    ) -> Generator[None]:
+        """Use another store in place of the app's own, and close it at the end.
+
+        Args:
+            guest: who wants that, kept as `guest` meanwhile.
+            open_store: opens it.
+            now: its clock.
+
+        Raises:
+            StoreClosed: the app was closed.
+            ConfigurationError: another one is used already.
+        """
+        own = self._lend(guest)
+        try:
+            self._store = open_store()
+            self.now = now
+            yield
+        finally:
+            self._take_back(own)
+
+    def _lend(self, guest: object) -> tuple[Store | None, Results | None]:
+        with self._lock:
+            if self._closed:
+                raise StoreClosed("this app was closed; make a new Holdfast object to test")
+            if self.guest is not None:
+                raise ConfigurationError(
+                    "app.testing() is entered already, here or in a fixture or another thread: leave that one "
+                    "first, or use what it gave"
+                )
+            self.guest = guest
+            own = self._store, self._results
+            self._store = self._results = None
+            return own
+
+    def _take_back(self, own: tuple[Store | None, Results | None]) -> None:
+        with self._lock:
+            lent = self._store, self._results
+            if not self._closed:
+                self._store, self._results = own
+                own = None, None
+            self.now = clock.now
+            self.guest = None
+        for store, results in (lent, own):
+            if results is not None:
+                results.close()
+            if store is not None:
+                store.close()
+
     @property
     def closed(self) -> bool:
         return self._closed
 
     def close(self) -> None:
         """End the threads and connections. Calling it again does nothing."""
+        # While those who are told can still look at their jobs.
+        self.events.flush()
         with self._lock:
             self._closed = True
             store, self._store = self._store, None
             results, self._results = self._results, None
         if results is not None:
             results.close()
+        self.events.close()
         if store is not None:
             store.close()
 
@@ -113,6 +177,14 @@ class Client:
                 if self._results is None:
                     self._results = Results(self)
         return self._results
+
+    @property
+    def schedules(self) -> SchedulesApi:
+        """The verbs of `app.schedules`."""
+        # Imported when it is asked for: most programs have no schedules.
+        from holdfast.client.schedules import SchedulesApi
+
+        return SchedulesApi(self)
 
     # --- calls ---------------------------------------------------------------------------------------------
 

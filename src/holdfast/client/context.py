@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from holdfast.core.errors import InvalidOption, NoCurrentJob
 from holdfast.core.payload import decode_meta, encode
 from holdfast.core.times import to_datetime
+from holdfast.middleware.request_id import REQUEST_ID
 
 if TYPE_CHECKING:
     from holdfast.client.client import Client
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from holdfast.client.settling import SettleIn
     from holdfast.client.task import Task
     from holdfast.core.job import Claimed, Settlement
-
-REQUEST_ID = "request_id"
-"""The key of metadata under which the id of the request that enqueued a job travels."""
 
 
 class Runner(Protocol):
@@ -65,7 +63,7 @@ class JobContext:
         deadline: when the run's timeout ends it, in microseconds since 1970.
     """
 
-    __slots__ = ("_cancelled", "_deadline", "_runner", "_seen", "claimed", "settles", "task")
+    __slots__ = ("_cancelled", "_deadline", "_runner", "_seen", "captured", "claimed", "settles", "task")
 
     def __init__(
         self, runner: Runner, claimed: Claimed, task: Task[Any, Any], deadline: int | None = None
@@ -75,6 +73,8 @@ class JobContext:
         self._runner = runner
         self._deadline = deadline
         self._cancelled = False
+        self.captured: str | None = None
+        """The last result that `capture_result` was given, as JSON text."""
         self.settles = False
         """The run's success was written in a transaction of the handler's."""
         self._seen: _Seen | None = None
@@ -176,7 +176,7 @@ class JobContext:
 
         Args:
             tx: your connection or session, as for an enqueue.
-            result: of the job.
+            result: of the job; None takes what `capture_result` was given until the end of the block.
 
         Raises:
             InvalidOption: the task isn't transactional.
@@ -234,9 +234,19 @@ class JobContext:
     def worker_id(self) -> str:
         return self._runner.worker_id
 
+    @property
+    def root(self) -> JobContext:
+        """The context that the worker made, of which this may be a copy by a middleware."""
+        origin = None if self._seen is None else self._seen.origin
+        return self if origin is None else origin.root
+
     def success(self, result: str) -> Settlement:
         """The settlement of this run as a success."""
         return self._runner.success(self.claimed, result)
+
+    def capture(self, value: Any) -> None:
+        """Keep a result, in case the handler returns none. Raises InvalidResult."""
+        self.root.captured = self.task.signature.encode_captured(value)
 
     def mark_settled(self) -> None:
         """The run's success is being written by its handler. Called on a copy, the worker's own sees it."""

@@ -21,11 +21,19 @@ class Draft(Generic[R_co]):
         task: whose job it is; None for a task that is unknown here.
     """
 
-    __slots__ = ("job", "task")
+    __slots__ = ("_handed_over", "job", "task")
 
     def __init__(self, job: NewJob, task: Task[Any, R_co] | None) -> None:
         self.job = job
         self.task = task
+        self._handed_over = False
+
+    def hand_over(self) -> NewJob:
+        """The job, to be stored now. Who stores it a second time is not taken for the first."""
+        if self._handed_over:
+            self.job = self.job.replace(new_id=False)
+        self._handed_over = True
+        return self.job
 
     @property
     def id(self) -> UUID:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast
 from uuid import UUID
 
 import msgspec
 
-from holdfast.client.snapshot import Found, as_dict, optional_time, record_of_draft, record_of_run, updated_at
-from holdfast.core.errors import JobCancelled, JobFailed, ResultNotKept
+from holdfast.client.failed_run import FailedRun
+from holdfast.client.snapshot import (
+    UNREAD,
+    Found,
+    as_dict,
+    optional_time,
+    record_of_draft,
+    record_of_run,
+    updated_at,
+)
+from holdfast.core.errors import JobCancelled, JobFailed, JobNotFound, ResultNotKept
 from holdfast.core.job import Claimed, JobRecord, NewJob, RunError
 from holdfast.core.payload import decode_meta
 from holdfast.core.states import JobState, Reason
 from holdfast.core.times import to_datetime
 
 if TYPE_CHECKING:
+    from holdfast.client.change import Changes
     from holdfast.client.client import Client
     from holdfast.client.task import Task
 
 R_co = TypeVar("R_co", covariant=True)
 
+UNKEPT = "null"
+"""Stands in place of arguments that were not kept."""
 MASK = "•••"
 """Stands in place of a sensitive argument."""
 
@@ -30,9 +42,13 @@ class Job(Generic[R_co]):
 
     One that comes from an enqueue shows what was asked for, without reading it back: it is pending, and its times
     are those of this host's clock. Any thread may use it.
+
+    Attributes:
+        is_new: True if it comes from the enqueue that has stored it; False if that met it in place of a unique job of
+            its own, and wherever else it comes from.
     """
 
-    __slots__ = ("_at", "_client", "_draft", "_errors", "_id", "_record", "_task")
+    __slots__ = ("_at", "_client", "_draft", "_errors", "_id", "_record", "_task", "is_new")
 
     def __init__(
         self,
@@ -50,6 +66,7 @@ class Job(Generic[R_co]):
         self._errors = errors
         self._draft = draft
         self._at = at
+        self.is_new = draft is not None
         self._id = cast(NewJob | JobRecord, draft or record).job_id
 
     @classmethod
@@ -93,9 +110,28 @@ class Job(Generic[R_co]):
         return self.record.priority
 
     @property
+    def ordering_key(self) -> str | None:
+        """Jobs of one queue and key run one at a time, in order. None in a FIFO queue, too, which is in order as a
+        whole."""
+        return self.record.ordering_key or None
+
+    @property
     def args(self) -> dict[str, Any]:
-        """The arguments that were given, by parameter name, as JSON gives them."""
-        return cast(dict[str, Any], msgspec.json.decode(self.record.args))
+        """The arguments that were given, by parameter name, as JSON gives them; none where they were not kept."""
+        return cast(dict[str, Any], msgspec.json.decode(self.record.args) or {})
+
+    @property
+    def has_args(self) -> bool:
+        """False if a retention policy has removed its arguments: it can't be retried then."""
+        return self.record.args != UNKEPT
+
+    @property
+    def dead_letter_of(self) -> UUID | None:
+        """The failed job that this one was made of, in a dead-letter queue. A run reads it when first asked."""
+        if self.record.origin == UNREAD:
+            origin = self._client.jobs.look(self._id).record.origin
+            self._record = msgspec.structs.replace(self.record, origin=origin)
+        return None if self.record.origin is None else UUID(self.record.origin)
 
     @property
     def masked_args(self) -> dict[str, Any]:
@@ -157,7 +193,10 @@ class Job(Generic[R_co]):
 
     @property
     def last_attempt_at(self) -> datetime | None:
-        """When its last run began."""
+        """When its last run began. Of a job that waits for its retry, when that run failed."""
+        if self.record.started_at is None and self.record.run:
+            last = self.last_error
+            return None if last is None else last.at
         return optional_time(self.record.started_at)
 
     @property
@@ -181,17 +220,17 @@ class Job(Generic[R_co]):
         return self.record.progress_message
 
     @property
-    def errors(self) -> list[RunError]:
+    def errors(self) -> list[FailedRun]:
         """Its failed runs that are kept, the latest last.
 
         Known after `get` and `refresh`; a job from a list or an enqueue reads them from the store when first asked.
         """
         if self._errors is None:
             self._errors = self._client.jobs.errors(self._id) if self._draft is None else []
-        return self._errors
+        return [FailedRun.of(error) for error in self._errors]
 
     @property
-    def last_error(self) -> RunError | None:
+    def last_error(self) -> FailedRun | None:
         errors = self.errors
         return errors[-1] if errors else None
 
@@ -207,6 +246,15 @@ class Job(Generic[R_co]):
         """The same as the text of a JSON object."""
         return msgspec.json.encode(self.to_dict(masked=masked)).decode()
 
+    @property
+    def kept_result(self) -> Any:
+        """The result that is kept with it, as JSON gives it, whatever became of it; None if there is none.
+
+        A job that has failed has one if `capture_result` was called in its last run.
+        """
+        text = self.record.result
+        return None if text is None else msgspec.json.decode(text)
+
     # --- its result ----------------------------------------------------------------------------------------
 
     def result(self, timeout: timedelta | float | None = None) -> R_co:
@@ -219,7 +267,8 @@ class Job(Generic[R_co]):
             JobFailed: with the reason and the last error.
             JobCancelled: it was cancelled.
             ResultTimeout: it had not ended by then; it goes on.
-            ResultNotKept: it succeeded, and its result was not kept.
+            ResultNotKept: it succeeded, and its result was not kept. Of a job of which nothing is kept this and how it
+                ended are known for ten minutes; then it is not found.
             JobNotFound: it doesn't exist; perhaps the transaction that enqueued it has not been committed.
         """
         return self._end(self._client.results.wait(self._id, timeout))
@@ -271,11 +320,38 @@ class Job(Generic[R_co]):
             JobNotFound: it doesn't exist.
         """
         done = self._client.jobs.cancel(self._id, force=force, tx=tx)
-        self._take(self._client.jobs.look(self._id, tx=tx))
+        try:
+            self._take(self._client.jobs.look(self._id, tx=tx))
+        except JobNotFound:  # nothing is kept of it
+            self._gone()
         return done
 
     async def acancel(self, *, force: bool = False, tx: Any = None) -> bool:
         done = await self._client.jobs.acancel(self._id, force=force, tx=tx)
+        try:
+            self._take(await self._client.jobs.alook(self._id, tx=tx))
+        except JobNotFound:
+            self._gone()
+        return done
+
+    def change(self, *, tx: Any = None, **changes: Unpack[Changes]) -> bool:
+        """Change its priority, time, queue or arguments while it waits. False if it runs or has ended.
+
+        Args:
+            tx: your own connection, in whose transaction this happens.
+            changes: `priority=`, `at=` or `delay=`, `queue=`, `args=`; see `app.jobs.change`.
+
+        Raises:
+            JobNotFound: it doesn't exist.
+            InvalidOption: a value makes no sense, or not in its queue.
+            InvalidArguments: the arguments don't fit its task.
+        """
+        done = self._client.jobs.change(self._id, tx=tx, **changes)
+        self._take(self._client.jobs.look(self._id, tx=tx))
+        return done
+
+    async def achange(self, *, tx: Any = None, **changes: Unpack[Changes]) -> bool:
+        done = await self._client.jobs.achange(self._id, tx=tx, **changes)
         self._take(await self._client.jobs.alook(self._id, tx=tx))
         return done
 
@@ -284,6 +360,8 @@ class Job(Generic[R_co]):
 
         Raises:
             JobNotFound: it doesn't exist.
+            WrongState: its arguments were not kept.
+            JobExists: it is unique, and another job has its key now.
         """
         done = self._client.jobs.retry(self._id, tx=tx)
         self._take(self._client.jobs.look(self._id, tx=tx))

@@ -6,27 +6,35 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar, Unpack, overload
 from uuid import UUID
 
+from holdfast.client import change as changing
+from holdfast.client.announce import tell_cancelled
+from holdfast.client.change import Changes
 from holdfast.client.flow import Flow, Read, Write
 from holdfast.client.job import Job
-from holdfast.client.names import check_name
+from holdfast.client.keeping import Keeping
+from holdfast.client.names import check_name, task_name
 from holdfast.client.snapshot import Found, look
 from holdfast.core import ids
 from holdfast.core.errors import InvalidOption, JobNotFound
 from holdfast.core.job import RunError
 from holdfast.core.states import STORED, JobState
+from holdfast.events import Cancelled
 from holdfast.store.records import CancelAnswer, JobFilter
 from holdfast.store.verbs import jobs as verbs
 from holdfast.store.verbs import search
+from holdfast.store.verbs.change import change_some
+from holdfast.store.verbs.queues import stored_settings
 
 if TYPE_CHECKING:
     from holdfast.client.client import Client
     from holdfast.client.task import Task
 
 R = TypeVar("R")
-JobId: TypeAlias = UUID | str
+JobId: TypeAlias = "UUID | str | Job[Any]"
 # Within the class below, `list` is its method.
 Jobs: TypeAlias = list[Job[Any]]
 Errors: TypeAlias = list[RunError]
+Page: TypeAlias = list[str]
 
 STEP = 500
 """Jobs that one transaction of a verb by filter changes."""
@@ -61,24 +69,24 @@ class JobsApi:
             JobNotFound: there is none with that id.
             InvalidOption: it isn't an id.
         """
-        return self._of(self.look(ids.parse(id), tx=tx))
+        return self._of(self.look(id_of(id), tx=tx))
 
     async def aget(self, id: JobId, *, tx: Any = None) -> Job[Any]:
         """The same for async code, as with every `a…` below."""
-        return self._of(await self.alook(ids.parse(id), tx=tx))
+        return self._of(await self.alook(id_of(id), tx=tx))
 
     def status(self, id: JobId, *, tx: Any = None) -> JobState:
         """The state of a job; `JobState.NOT_FOUND` if there is none with that id."""
-        return self._client.run(_status(ids.parse(id)), tx)
+        return self._client.run(_status(id_of(id)), tx)
 
     async def astatus(self, id: JobId, *, tx: Any = None) -> JobState:
-        return await self._client.arun(_status(ids.parse(id)), tx)
+        return await self._client.arun(_status(id_of(id)), tx)
 
     def list(
         self,
         *,
         limit: int = 50,
-        after: JobId | Job[Any] | None = None,
+        after: JobId | None = None,
         tx: Any = None,
         **which: Unpack[Which],
     ) -> Jobs:
@@ -96,7 +104,7 @@ class JobsApi:
         self,
         *,
         limit: int = 50,
-        after: JobId | Job[Any] | None = None,
+        after: JobId | None = None,
         tx: Any = None,
         **which: Unpack[Which],
     ) -> Jobs:
@@ -128,7 +136,7 @@ class JobsApi:
         Raises:
             JobNotFound: there is none with that id.
         """
-        return self._client.run(self._cancel(id, which, force=force), tx)
+        return self._client.run(self._cancel(id, which, force=force, committed=tx is None), tx)
 
     @overload
     async def acancel(self, id: JobId, /, *, force: bool = ..., tx: Any = ...) -> bool: ...
@@ -143,7 +151,7 @@ class JobsApi:
         tx: Any = None,
         **which: Unpack[Which],
     ) -> int:
-        return await self._client.arun(self._cancel(id, which, force=force), tx)
+        return await self._client.arun(self._cancel(id, which, force=force, committed=tx is None), tx)
 
     @overload
     def retry(self, id: JobId, /, *, tx: Any = ...) -> bool: ...
@@ -159,6 +167,8 @@ class JobsApi:
 
         Raises:
             JobNotFound: there is none with that id.
+            WrongState: its arguments were not kept.
+            JobExists: it is unique, and another job has its key now. Among many, both kinds are passed over.
         """
         return self._client.run(_retry(id, which), tx)
 
@@ -193,6 +203,36 @@ class JobsApi:
     async def adelete(self, id: JobId | None = None, /, *, tx: Any = None, **which: Unpack[Which]) -> int:
         return await self._client.arun(_delete(id, which), tx)
 
+    @overload
+    def change(self, which: JobId, /, *, tx: Any = ..., **changes: Unpack[Changes]) -> bool: ...
+    @overload
+    def change(self, which: Which, /, *, tx: Any = ..., **changes: Unpack[Changes]) -> int: ...
+    def change(self, which: JobId | Which, /, *, tx: Any = None, **changes: Unpack[Changes]) -> int:
+        """Change one job that waits, or all that match: its priority, time, queue or arguments.
+
+        Behind an ordering key, and in a FIFO queue, a job that is given another time, and has never run, waits for its
+        turn as of that time; with another queue it joins the order there. What `expires=` once said stays.
+
+        Args:
+            which: an id; False is returned if the job runs or has ended. Or a filter as a mapping, as in
+                `change({"queue": "mail"}, priority=50)`: those are passed over that can't be changed so.
+            tx: see the class.
+            changes: `priority=`, `at=` or `delay=`, `queue=`, `args=`, which replaces all arguments.
+
+        Raises:
+            JobNotFound: there is none with that id.
+            InvalidOption: a value makes no sense, or not in its queue.
+            InvalidArguments: the arguments don't fit its task.
+        """
+        return self._client.run(self._change(which, changes), tx)
+
+    @overload
+    async def achange(self, which: JobId, /, *, tx: Any = ..., **changes: Unpack[Changes]) -> bool: ...
+    @overload
+    async def achange(self, which: Which, /, *, tx: Any = ..., **changes: Unpack[Changes]) -> int: ...
+    async def achange(self, which: JobId | Which, /, *, tx: Any = None, **changes: Unpack[Changes]) -> int:
+        return await self._client.arun(self._change(which, changes), tx)
+
     # --- for tasks and jobs --------------------------------------------------------------------------------
 
     def look(self, job_id: str, *, tx: Any = None) -> Found:
@@ -208,10 +248,10 @@ class JobsApi:
 
     def get_of(self, task: Task[Any, R], id: JobId) -> Job[R]:
         """A job that must be of a task."""
-        return self._typed(task, self.look(ids.parse(id)))
+        return self._typed(task, self.look(id_of(id)))
 
     async def aget_of(self, task: Task[Any, R], id: JobId) -> Job[R]:
-        return self._typed(task, await self.alook(ids.parse(id)))
+        return self._typed(task, await self.alook(id_of(id)))
 
     def _typed(self, task: Task[Any, R], found: Found) -> Job[R]:
         record = found.record
@@ -228,21 +268,39 @@ class JobsApi:
         find = self._client.registry.find
         return [Job(self._client, find(record.task), record=record) for record in records]
 
-    def _cancel(self, id: JobId | None, which: Which, *, force: bool) -> Flow[int]:
+    def _change(self, which: JobId | Which, changes: Changes) -> Flow[int]:
+        if isinstance(which, (str, UUID, Job)):
+            return (yield from changing.one(self._client, _one(which, {}), changes))
+        what = yield from changing.read(self._client, changes, job_filter(task=which.get("task")).task)
+        seen: set[str] = set()
+
+        def change(page: Page) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+            # A change may move a job to where it is found again.
+            fresh = [job_id for job_id in page if job_id not in seen]
+            seen.update(fresh)
+            return change_some, (fresh, what, self._client.store.now())
+
+        return (yield from _each_page(which, (JobState.PENDING, JobState.BLOCKED), change))
+
+    def _cancel(self, id: JobId | None, which: Which, *, force: bool, committed: bool) -> Flow[int]:
         now = self._client.store.now()
-        policy = self._client.registry.policy_for(None, which.get("queue") or "")
-        expires_at = policy.retention.expires_at(JobState.CANCELLED, now)
+        kept = Keeping(self._client.registry, (yield Read(stored_settings, ())))
+        events = self._client.events
+        how = (now, kept, force, events.wants(Cancelled))
+
+        def count(cancels: search.Cancels) -> int:
+            tell_cancelled(events, cancels.ended, committed=committed)
+            return cancels.effective
+
         if id is None:
             return (
-                yield from _each_page(
-                    which, ALIVE, lambda page: (search.cancel_some, (page, now, expires_at, force))
-                )
+                yield from _each_page(which, ALIVE, lambda page: (search.cancel_some, (page, *how)), count)
             )
         job_id = _one(id, which)
-        answer = yield Write(verbs.cancel, (job_id, now, expires_at, force))
-        if answer is CancelAnswer.NOT_FOUND:
+        cancels: search.Cancels = yield Write(search.cancel_some, ([job_id], *how))
+        if cancels.answers[0] is CancelAnswer.NOT_FOUND:
             raise _not_found(job_id)
-        return answer is not CancelAnswer.ENDED
+        return bool(count(cancels))
 
 
 def job_filter(
@@ -251,17 +309,16 @@ def job_filter(
     queue: str | None = None,
     task: str | Task[Any, Any] | None = None,
     limit: int = STEP,
-    after: JobId | Job[Any] | None = None,
+    after: JobId | None = None,
 ) -> JobFilter:
     """A filter, checked."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LONGEST_LIST:  # type: ignore[redundant-expr]  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidOption(f"limit must be a whole number from 1 to {LONGEST_LIST:,}, not {limit!r}")
-    name = task if task is None or isinstance(task, str) else task.name
     return JobFilter(
         state=None if state is None else _state(state),
         queue=None if queue is None else check_name(queue, what="queue"),
-        task=None if name is None else check_name(name, what="task"),
-        before=None if after is None else ids.parse(after.id if isinstance(after, Job) else after),
+        task=None if task is None else task_name(task),
+        before=None if after is None else id_of(after),
         limit=limit,
     )
 
@@ -308,6 +365,7 @@ def _each_page(
     which: Which,
     states: tuple[JobState | None, ...],
     change: Callable[[list[str]], tuple[Callable[..., Any], tuple[Any, ...]]],
+    count: Callable[[Any], int] = int,
 ) -> Flow[int]:
     """Change all jobs that match, a page at a time.
 
@@ -315,6 +373,7 @@ def _each_page(
         which: the filter as it was given.
         states: those that are meant where it names none.
         change: the verb and its arguments for a page of ids.
+        count: makes the number of those changed of what the verb returns.
     """
     unknown = which.keys() - Which.__annotations__.keys()
     if unknown:
@@ -333,7 +392,7 @@ def _each_page(
             )
         ):
             verb, args = change(page)
-            changed += yield Write(verb, args)
+            changed += count((yield Write(verb, args)))
             after = page[-1]
     return changed
 
@@ -341,7 +400,12 @@ def _each_page(
 def _one(id: JobId, which: Which) -> str:
     if which:
         raise InvalidOption(f"name an id or a filter, not both: {', '.join(which)}")
-    return ids.parse(id)
+    return id_of(id)
+
+
+def id_of(job: JobId) -> str:
+    """The id of a job, given as such, as text or as the job itself."""
+    return ids.parse(job.id if isinstance(job, Job) else job)
 
 
 def _not_found(job_id: str) -> JobNotFound:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.core.errors import InvalidOption, InvalidTask
+
+if TYPE_CHECKING:
+    from holdfast.client.task import Task
 
 MAX_LENGTH = 200
 """Characters."""
@@ -34,6 +37,21 @@ def check_name(name: object, *, what: str) -> str:
     if not name.isprintable():
         raise InvalidOption(f"the name of a {what} must be printable, unlike {name!r}")
     return name
+
+
+def task_name(task: str | Task[Any, Any]) -> str:
+    """The name of a task that is given as such, or by its name.
+
+    Raises:
+        InvalidOption: it is neither, or no name.
+    """
+    from holdfast.client.task import Task
+
+    if isinstance(task, Task):
+        return task.name
+    if not isinstance(task, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidOption(f"a task is given as such, or by its name, not as {task!r}")
+    return check_name(task, what="task")
 
 
 def default_task_name(function: Callable[..., Any]) -> str:

@@ -17,9 +17,12 @@ from holdfast.core.job import PRIORITIES, NewJob
 from holdfast.core.overrides import Overrides
 from holdfast.core.payload import encode_meta
 from holdfast.core.retries import RetryPolicy
-from holdfast.core.times import duration, from_datetime
+from holdfast.core.times import duration, planned
+from holdfast.core.unique import OnConflict, Unique, as_unique, check_on_conflict
 
 DEFAULT_QUEUE = "default"
+LONGEST_KEY = 255
+"""Characters of an ordering key."""
 
 
 class Options(TypedDict, total=False):
@@ -38,11 +41,23 @@ class Options(TypedDict, total=False):
     """`Constant`, `Linear` or `Exponential`."""
     timeout: timedelta | float | None
     """Of one run; None is without limit."""
+    expires: timedelta | float | datetime
+    """It fails as expired unless it has begun by then; a duration counts from when it is first due."""
     id: UUID | str
     meta: Mapping[str, Any]
     """A small JSON object that goes with the job."""
+    ordering_key: str
+    """Jobs of one queue and key run one at a time, in the order in which they first became due."""
+    unique: Unique | str | None
+    """What keeps another job from being stored beside it; a text is a key of your own. None: nothing, whatever the task
+    says."""
+    on_conflict: OnConflict
+    """What happens where another job has its key: "existing" (that one is returned), "raise", "replace", "debounce"."""
     tx: Any
     """The caller's own connection or session, in whose transaction the job is enqueued."""
+
+
+OPTION_NAMES = frozenset(Options.__annotations__)
 
 
 class Using(msgspec.Struct, frozen=True):
@@ -55,6 +70,9 @@ class Using(msgspec.Struct, frozen=True):
     job_id: str | None = None
     meta: dict[str, Any] | None = None
     overrides: Overrides | None = None
+    ordering_key: str | None = None
+    unique: Unique | None | UnsetType = UNSET
+    on_conflict: OnConflict | None = None
     tx: Any = None
 
     def then(self, later: Using) -> Using:
@@ -68,6 +86,9 @@ class Using(msgspec.Struct, frozen=True):
             job_id=later.job_id or self.job_id,
             meta=self.meta if later.meta is None else {**(self.meta or {}), **later.meta},
             overrides=_both(self.overrides, later.overrides),
+            ordering_key=later.ordering_key or self.ordering_key,
+            unique=self.unique if later.unique is UNSET else later.unique,
+            on_conflict=later.on_conflict or self.on_conflict,
             tx=self.tx if later.tx is None else later.tx,
         )
 
@@ -84,6 +105,10 @@ class Using(msgspec.Struct, frozen=True):
             # A copy for each: a middleware may write into it.
             meta=dict(self.meta) if self.meta else {},
             overrides=self.overrides,
+            ordering_key=self.ordering_key,
+            unique=self.unique or None,
+            on_conflict=self.on_conflict or "existing",
+            new_id=self.job_id is None,
         )
 
 
@@ -99,8 +124,12 @@ def read_options(
     max_attempts: int | None | UnsetType = UNSET,
     retry: RetryPolicy | None = None,
     timeout: timedelta | float | None | UnsetType = UNSET,
+    expires: timedelta | float | datetime | None = None,
     id: UUID | str | None = None,
     meta: Mapping[str, Any] | None = None,
+    ordering_key: str | None = None,
+    unique: Unique | str | None | UnsetType = UNSET,
+    on_conflict: OnConflict | None = None,
     tx: Any = None,
 ) -> Using:
     """Check options.
@@ -112,12 +141,15 @@ def read_options(
         raise InvalidOption("delay= and at= both say when the job is to run; give one of them")
     return Using(
         delay=duration(delay, what="delay"),
-        run_at=None if at is None else from_datetime(at, what="at"),
+        run_at=None if at is None else planned(at, what="at"),
         priority=None if priority is None else check_priority(priority),
         queue=None if queue is None else check_name(queue, what="queue"),
         job_id=None if id is None else ids.parse(id),
         meta=None if meta is None else check_meta(meta),
-        overrides=_overrides(max_attempts, retry, timeout),
+        overrides=_overrides(max_attempts, retry, timeout, expires),
+        ordering_key=None if ordering_key is None else check_ordering_key(ordering_key),
+        unique=unique if unique is None or isinstance(unique, UnsetType) else as_unique(unique),
+        on_conflict=None if on_conflict is None else check_on_conflict(on_conflict),
         tx=tx,
     )
 
@@ -129,6 +161,15 @@ def check_priority(priority: object, *, what: str = "priority") -> int:
             f"{what} must be a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}, not {priority!r}"
         )
     return priority
+
+
+def check_ordering_key(key: object) -> str:
+    """A text of 1 to 255 characters that both stores can keep."""
+    if not isinstance(key, str) or not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidOption(
+            f"ordering_key must be a text of 1 to {LONGEST_KEY} printable characters, not {key!r:.80}"
+        )
+    return key
 
 
 def check_max_attempts(value: object) -> int | None:
@@ -146,6 +187,11 @@ def check_max_attempts(value: object) -> int | None:
 def check_timeout(value: timedelta | float | None, *, what: str = "timeout") -> int | None:
     """Microseconds of a run's time limit; None is without limit."""
     return duration(value, what=what, minimum=1)
+
+
+def check_expires(value: timedelta | float | None) -> int | None:
+    """Microseconds within which a job must have begun; None is without limit."""
+    return duration(value, what="expires", minimum=1)
 
 
 def check_retry(policy: Any) -> RetryPolicy:
@@ -172,8 +218,9 @@ def _overrides(
     max_attempts: int | None | UnsetType,
     retry: RetryPolicy | None,
     timeout: timedelta | float | None | UnsetType,
+    expires: timedelta | float | datetime | None,
 ) -> Overrides | None:
-    if max_attempts is UNSET and retry is None and timeout is UNSET:
+    if max_attempts is UNSET and retry is None and timeout is UNSET and expires is None:
         return None
     if retry is not None:
         # A single job's policy is kept with it, which a function can't be.
@@ -182,13 +229,18 @@ def _overrides(
         max_attempts=UNSET if max_attempts is UNSET else check_max_attempts(max_attempts),
         retry=UNSET if retry is None else retry,
         timeout=UNSET if isinstance(timeout, UnsetType) else check_timeout(timeout),
+        expires_at=planned(expires, what="expires") if isinstance(expires, datetime) else None,
+        expires_in=None if isinstance(expires, datetime) else check_expires(expires),
     )
 
 
 def _both(earlier: Overrides | None, later: Overrides | None) -> Overrides | None:
     if earlier is None or later is None:
         return later or earlier
+    last = later if later.expires else earlier
     return Overrides(
+        expires_in=last.expires_in,
+        expires_at=last.expires_at,
         max_attempts=earlier.max_attempts if later.max_attempts is UNSET else later.max_attempts,
         retry=earlier.retry if isinstance(later.retry, UnsetType) else later.retry,
         timeout=earlier.timeout if later.timeout is UNSET else later.timeout,

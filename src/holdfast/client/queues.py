@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from holdfast.client.build import ErrorTypes, policy_level
-from holdfast.client.names import check_name
+from holdfast.client.names import check_name, task_name
 from holdfast.client.options import check_priority
+from holdfast.core import retention as retentions
 from holdfast.core import retries
 from holdfast.core.errors import InvalidOption
+from holdfast.core.job import DeadLetter
 from holdfast.core.policy import PolicyLevel
+from holdfast.core.retention import Keep, Retention
 from holdfast.core.retries import Backoff, RetryPolicy
 from holdfast.core.times import duration, to_timedelta
 from holdfast.middleware.base import Middleware, check_middleware
 from holdfast.store.records import QueueRow
+
+if TYPE_CHECKING:
+    from holdfast.client.task import Task
 
 POLL_MINIMUM = 1_000
 """Microseconds."""
@@ -45,6 +51,14 @@ class QueueOptions(TypedDict, total=False):
     middleware: Iterable[Middleware]
     poll_interval: timedelta | float | None
     """How long a worker that serves it may go without a look."""
+    fifo: bool
+    """One job at a time across all workers, in the order in which they first became due. Without priorities."""
+    retention: Retention | None
+    """How long its ended jobs are kept."""
+    dead_letter: str | None
+    """The queue that gets a new job for each job of this one that fails."""
+    task: str | Task[Any, Any] | None
+    """What runs the jobs that this queue gets as a dead-letter queue; default: the task that has failed."""
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +75,26 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_retry_delay: int | None = None
     """The longest delay of a retry, where a task's own policy names none; None leaves that to the app."""
     middleware: tuple[Middleware, ...] = ()
+    fifo: bool = False
+    """One job at a time across all workers, in order."""
+    dead_letter: str | None = None
+    """The queue that gets a new job for each job of this one that fails."""
+    task: str | None = None
+    """Of the jobs that it gets as a dead-letter queue; None is the task that has failed."""
 
-    def row(self) -> QueueRow:
-        """What is stored when a worker starts: all but the middleware, and what are functions or classes."""
+    def letter(self) -> DeadLetter:
+        """What becomes of a failed job whose dead-letter queue this is."""
+        return DeadLetter(
+            queue=self.name, priority=self.priority, task=self.task, ordering_key="" if self.fifo else None
+        )
+
+    def row(self, keep: Keep | UnsetType = UNSET, letter: DeadLetter | None = None) -> QueueRow:
+        """What is stored when a worker starts: all but the middleware, and what are functions or classes.
+
+        Args:
+            keep: what holds for its ended jobs, if anybody said so.
+            letter: what is made of its failed jobs.
+        """
         level = self.level
         stored: dict[str, Any] = {
             "priority": self.priority,
@@ -75,8 +106,19 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
                 if getattr(level, name) is not UNSET
             },
         }
+        if self.fifo:
+            stored["fifo"] = True
+        if self.task is not None:
+            stored["task"] = self.task
         if isinstance(level.retry, Backoff):
             stored["policy"]["retry"] = retries.to_json(level.retry)
+        if not isinstance(keep, UnsetType):
+            stored["policy"]["retention"] = keep.to_json()
+        if letter is not None:
+            stored["policy"]["dead_letter"] = {
+                "queue": letter.queue, "priority": letter.priority, "task": letter.task,
+                "ordering_key": letter.ordering_key,
+            }  # fmt: skip
         return QueueRow(self.name, json.dumps(stored, separators=(",", ":")))
 
 
@@ -86,8 +128,29 @@ def stored_level(settings: str) -> PolicyLevel:
     policy: dict[str, Any] = dict(stored.get("policy", {}))
     if "retry" in policy:
         policy["retry"] = retries.from_json(policy["retry"])
+    if "retention" in policy:
+        policy["retention"] = retentions.from_json(policy["retention"])
+    if "dead_letter" in policy:
+        policy["dead_letter"] = msgspec.convert(policy["dead_letter"], DeadLetter)
     level = PolicyLevel(**policy)
     return capped(level, stored.get("max_retry_delay"), outer=())
+
+
+def stored_fifo(settings: str) -> bool:
+    """Whether a queue was declared as a FIFO queue."""
+    return bool(json.loads(settings).get("fifo"))
+
+
+def stored_letter(name: str, settings: str) -> DeadLetter:
+    """What becomes of a failed job whose dead-letter queue this is, by its stored settings."""
+    stored = json.loads(settings)
+    own = QueueSettings(
+        name=name,
+        priority=stored.get("priority", 0),
+        task=stored.get("task"),
+        fifo=bool(stored.get("fifo")),
+    )
+    return own.letter()
 
 
 def queue_settings(
@@ -105,6 +168,10 @@ def queue_settings(
     max_retry_delay: timedelta | float | None = None,
     middleware: Iterable[Middleware] = (),
     poll_interval: timedelta | float | None = None,
+    fifo: bool = False,
+    retention: Retention | None = None,
+    dead_letter: str | None = None,
+    task: str | Task[Any, Any] | None = None,
 ) -> QueueSettings:
     """Check the settings of a queue.
 
@@ -114,9 +181,13 @@ def queue_settings(
     least = duration(min_retry_delay, what="min_retry_delay")
     most = duration(max_retry_delay, what="max_retry_delay", minimum=1)
     _check_delays(retry, least, most)
+    if not isinstance(fifo, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidOption(f"fifo must be True or False, not {fifo!r}")
+    if fifo and priority:
+        raise InvalidOption(f"queue {name!r} is a FIFO queue, which has no priorities; leave out priority=")
     level = policy_level(
         max_attempts=max_attempts, timeout=timeout, retry=retry, retry_on=retry_on, fail_on=fail_on,
-        max_crashes=max_crashes,
+        max_crashes=max_crashes, retention=retention,
     )  # fmt: skip
     return QueueSettings(
         name=check_name(name, what="queue"),
@@ -126,6 +197,9 @@ def queue_settings(
         level=msgspec.structs.replace(level, min_retry_delay=UNSET if least is None else least),
         max_retry_delay=most,
         middleware=check_middleware(middleware),
+        fifo=fifo,
+        dead_letter=None if dead_letter is None else check_name(dead_letter, what="queue"),
+        task=None if task is None else task_name(task),
     )
 
 

@@ -6,16 +6,21 @@ from collections.abc import Callable, Iterable, Iterator
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec import UNSET
+
 from holdfast.client.queues import QueueSettings, capped
 from holdfast.core.errors import ConfigurationError, DuplicateTask, UnknownTask
+from holdfast.core.job import DeadLetter
 from holdfast.core.policy import Policy, PolicyLevel, resolve_policy
 from holdfast.middleware.base import Middleware, around_enqueue, around_process
 from holdfast.middleware.chain import compose_enqueue
 
 if TYPE_CHECKING:
     from holdfast.client.task import Task
+    from holdfast.client.timetables import Declared
     from holdfast.middleware.base import EnqueueNext
-    from holdfast.store.records import QueueRow
+    from holdfast.store.records import QueueRow, ScheduleRow
 
 
 class Route:
@@ -46,6 +51,8 @@ class Registry:
         self._middleware = middleware
         self._tasks: dict[str, Task[Any, Any]] = {}
         self._queues: dict[str, QueueSettings] = {}
+        self._fifo: frozenset[str] = frozenset()
+        self._schedules: dict[str, Declared] = {}
         self._pending: list[Callable[[], object]] = []
         self._frozen = False
         self._lock = RLock()
@@ -75,13 +82,42 @@ class Registry:
 
         Raises:
             DuplicateTask: it was declared before.
-            ConfigurationError: a worker has begun.
+            ConfigurationError: a worker has begun, or its dead letters would go round in a circle.
         """
         self.refuse_late(f"queue {settings.name} was declared")
         if settings.name in self._queues:
             raise DuplicateTask(f"queue {settings.name!r} is declared twice; say all of it in one place")
+        self._refuse_circle(settings)
         self._queues[settings.name] = settings
+        if settings.fifo:
+            self._fifo |= {settings.name}
         self._forget()
+
+    def add_schedule(self, declared: Declared) -> None:
+        """Declare a schedule.
+
+        Raises:
+            DuplicateTask: its name is taken.
+            ConfigurationError: a worker has begun.
+        """
+        self.refuse_late(f"schedule {declared.name} was declared")
+        if declared.name in self._schedules:
+            raise DuplicateTask(
+                f"two schedules are called {declared.name!r}; give one another name= (the default is the task's)"
+            )
+        self._schedules[declared.name] = declared
+
+    def _refuse_circle(self, settings: QueueSettings) -> None:
+        way = [settings.name]
+        following = settings.dead_letter
+        while following is not None and following not in way:
+            way.append(following)
+            following = self.queue(following).dead_letter
+        if following is not None:
+            raise ConfigurationError(
+                f"the dead letters of {' → '.join([*way, following])} would go round for ever; leave out dead_letter= "
+                "of the last queue, where somebody is to look at them"
+            )
 
     def add_later(self, declare: Callable[[], object]) -> None:
         """Keep a function that declares more, to be called once, before the first claim."""
@@ -100,6 +136,15 @@ class Registry:
         with self._lock:
             self.load()
             self._frozen = True
+
+    @property
+    def frozen(self) -> bool:
+        """A worker has begun."""
+        return self._frozen
+
+    def thaw(self) -> None:
+        """Let more be declared: the workers of tests come and go between the modules that declare tasks."""
+        self._frozen = False
 
     def refuse_late(self, what: str) -> None:
         """Raises ConfigurationError once a worker has begun."""
@@ -163,9 +208,26 @@ class Registry:
         """All that are declared."""
         return list(self._queues.values())
 
+    @property
+    def fifo(self) -> frozenset[str]:
+        """The names of the queues that are declared as FIFO queues."""
+        return self._fifo
+
     def queue_rows(self) -> list[QueueRow]:
         """What a worker stores of the declared queues when it starts."""
-        return [settings.row() for settings in self._queues.values()]
+        rows: list[QueueRow] = []
+        for settings in self._queues.values():
+            keep = self._level.retention if settings.level.retention is UNSET else settings.level.retention
+            rows.append(settings.row(keep, self._letter(settings)))
+        return rows
+
+    def schedule_names(self) -> list[str]:
+        """Of all schedules that are declared."""
+        return list(self._schedules)
+
+    def schedule_rows(self) -> list[ScheduleRow]:
+        """What a worker stores of the declared schedules when it starts."""
+        return [declared.row() for declared in self._schedules.values()]
 
     # --- what follows --------------------------------------------------------------------------------------
 
@@ -180,10 +242,14 @@ class Registry:
         if policy is None:
             known = self._tasks.get(task) if task is not None else None
             settings = self.queue(queue)
-            levels = [capped(settings.level, settings.max_retry_delay, outer=(self._level,)), self._level]
+            own = msgspec.structs.replace(settings.level, dead_letter=self._letter(settings))
+            levels = [capped(own, settings.max_retry_delay, outer=(self._level,)), self._level]
             policy = resolve_policy(levels if known is None else [known.level, *levels])
             self._policies[task, queue] = policy
         return policy
+
+    def _letter(self, settings: QueueSettings) -> DeadLetter | None:
+        return None if settings.dead_letter is None else self.queue(settings.dead_letter).letter()
 
     def route(self, task: Task[Any, Any] | None, queue: str) -> Route:
         """What holds for an enqueue of a task's job in a queue; None is a task that isn't known here."""
@@ -192,15 +258,22 @@ class Registry:
         if route is None:
             own = None if task is None else task.priority
             priority = self.queue(queue).priority if own is None else own
-            chain = compose_enqueue(around_enqueue(self._nested(task, queue)))
+            chain = compose_enqueue(around_enqueue(self.middleware(task, queue)))
             route = self._routes[key] = Route(priority, chain)
         return route
 
     def process_middleware(self, task: Task[Any, Any] | None, queue: str) -> tuple[Middleware, ...]:
         """What stands around a run, the outermost first; only those that have a `process` of their own."""
-        return around_process(self._nested(task, queue))
+        return around_process(self.middleware(task, queue))
 
-    def _nested(self, task: Task[Any, Any] | None, queue: str) -> Iterable[Middleware]:
+    def all_middleware(self) -> list[Middleware]:
+        """What is declared anywhere; one that stands in several places is there several times."""
+        places = [queue.middleware for queue in self._queues.values()]
+        places += [task.middleware for task in self._tasks.values()]
+        return [*self._middleware, *(one for place in places for one in place)]
+
+    def middleware(self, task: Task[Any, Any] | None, queue: str) -> Iterable[Middleware]:
+        """All that stands around the jobs of a task in a queue, the outermost first."""
         return (*self._middleware, *self.queue(queue).middleware, *(() if task is None else task.middleware))
 
 

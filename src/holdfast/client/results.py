@@ -16,10 +16,20 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from holdfast.client.snapshot import Found
-from holdfast.core.errors import JobNotFound, ResultTimeout, StoreClosed, StoreUnavailable
+from holdfast.core.errors import (
+    HoldfastError,
+    JobCancelled,
+    JobFailed,
+    JobNotFound,
+    ResultNotKept,
+    ResultTimeout,
+    StoreClosed,
+    StoreUnavailable,
+)
 from holdfast.core.states import JobState
 from holdfast.core.times import SECOND, duration
 from holdfast.store.statement import Verb, Wake
+from holdfast.store.verbs.ending import end_of_unkept
 from holdfast.store.verbs.jobs import ended, errors, get
 
 if TYPE_CHECKING:
@@ -37,18 +47,20 @@ LOOKED_AT = 500
 """Jobs in one read."""
 
 
-def look_at_ended(ids: list[str], sure: list[str]) -> Verb[tuple[list[Found], list[str]]]:
-    """Those of some jobs that have ended, and those of `sure` that don't exist."""
+def look_at_ended(
+    ids: list[str], sure: list[str]
+) -> Verb[tuple[list[Found], list[tuple[str, JobState | None]]]]:
+    """Those of some jobs that have ended, and those of `sure` that don't exist, with what is known of their end."""
     found: list[Found] = []
     for record in (yield from ended(ids)):
         # Whoever waits for a result wants to hear of errors only if there is none.
         failed = (yield from errors(record.job_id)) if record.state is JobState.FAILED else None
         found.append(Found(record, failed))
     over = {one.record.job_id for one in found}
-    gone: list[str] = []
+    gone: list[tuple[str, JobState | None]] = []
     for job_id in sure:
         if job_id not in over and (yield from get(job_id)) is None:
-            gone.append(job_id)  # noqa: PERF401 - as above
+            gone.append((job_id, (yield from end_of_unkept(job_id))))  # noqa: PERF401 - as above
     return found, gone
 
 
@@ -87,7 +99,10 @@ class Results:
             JobNotFound: it doesn't exist.
         """
         seconds = _seconds(timeout)
-        found = self._client.jobs.look(job_id)
+        try:
+            found = self._client.jobs.look(job_id)
+        except JobNotFound as error:
+            raise _not_kept(job_id, self._client.store.read(end_of_unkept, job_id), error) from None
         if found.record.state.terminal:
             return found
         if seconds == 0:
@@ -109,7 +124,12 @@ class Results:
         from holdfast.client.bridge import outcome
 
         seconds = _seconds(timeout)
-        found = await self._client.jobs.alook(job_id)
+        try:
+            found = await self._client.jobs.alook(job_id)
+        except JobNotFound as error:
+            store = await self._client.astore()
+            state = await outcome(store.submit_read(end_of_unkept, job_id))
+            raise _not_kept(job_id, state, error) from None
         if found.record.state.terminal:
             return found
         if seconds == 0:
@@ -204,8 +224,9 @@ class Results:
             return True  # the next look is on the agenda
         for one in found:
             self._settle(one.record.job_id, one)
-        for job_id in gone:
-            self._settle(job_id, JobNotFound(f"job {job_id} was deleted while it was waited for"))
+        for job_id, state in gone:
+            deleted = JobNotFound(f"job {job_id} was deleted while it was waited for")
+            self._settle(job_id, _not_kept(job_id, state, deleted))
         return True
 
     def _await_something(self) -> bool:
@@ -258,6 +279,22 @@ class Results:
 
 def _waiting(watch: Watch | None) -> Iterable[Future[Found]]:
     return () if watch is None else (future for future in watch.waiting if not future.done())
+
+
+def _not_kept(job_id: str, state: JobState | None, otherwise: JobNotFound) -> HoldfastError:
+    """The error of a wait for a job of which nothing was kept; `otherwise` if it wasn't such a job."""
+    advice = (
+        "a retention policy keeps nothing of such jobs. Keep them for a while where results are waited for"
+    )
+    match state:
+        case JobState.SUCCEEDED:
+            return ResultNotKept(f"job {job_id} has succeeded, and its result was not kept: {advice}")
+        case JobState.FAILED:
+            return JobFailed(f"job {job_id} has failed, and its reason and errors were not kept: {advice}")
+        case JobState.CANCELLED:
+            return JobCancelled(f"job {job_id} was cancelled, and not kept: {advice}")
+        case _:
+            return otherwise
 
 
 def _seconds(timeout: timedelta | float | None) -> float | None:

@@ -54,4 +54,7 @@ class SettleIn:
     def _settlement(self) -> Settlement:
         # From here on only the database knows how the run ended.
         self._ctx.mark_settled()
+        captured = self._ctx.root.captured
+        if self._result is None and captured is not None:
+            return self._ctx.success(captured)
         return self._ctx.success(self._ctx.task.signature.encode_result(self._result))

@@ -7,12 +7,15 @@ from typing import Any, cast
 
 import msgspec
 
-from holdfast.core.job import Claimed, JobRecord, NewJob, RunError
+from holdfast.core.job import Claimed, JobRecord, NewJob, RunError, Settlement
 from holdfast.core.payload import decode_meta, encode_meta
 from holdfast.core.states import JobState
 from holdfast.core.times import to_datetime
 from holdfast.store.statement import Verb
 from holdfast.store.verbs.jobs import errors, get
+
+UNREAD = ""
+"""In place of an origin that a claim doesn't read: hardly any job has one."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -39,13 +42,19 @@ def record_of_draft(draft: NewJob, at: int) -> JobRecord:
         draft: what was asked for.
         at: this host's time then.
     """
+    state = JobState.PENDING if draft.ordering_key is None else JobState.BLOCKED
     run_at = at + (draft.delay or 0) if draft.run_at is None else max(draft.run_at, at)
     return JobRecord(
         job_id=draft.job_id, task=draft.task, queue=draft.queue, priority=draft.priority, args=draft.args,
-        meta=encode_meta(draft.meta), overrides=None, created_at=at, state=JobState.PENDING, reason=None, run=0,
+        meta=encode_meta(draft.meta), overrides=None, created_at=at, state=state, reason=None, run=0,
         attempt=0, crashes=0, run_at=run_at, started_at=None, finished_at=None, worker=None, result=None,
-        progress=None, progress_message=None, cancel_requested=False,
+        progress=None, progress_message=None, cancel_requested=False, ordering_key=draft.ordering_key,
     )  # fmt: skip
+
+
+def record_of_gone(draft: NewJob, job_id: str, at: int) -> JobRecord:
+    """What is known of a job that is gone, and was like one that was to be stored."""
+    return msgspec.structs.replace(record_of_draft(draft, at), job_id=job_id, state=JobState.NOT_FOUND)
 
 
 def record_of_run(claimed: Claimed, worker: str) -> JobRecord:
@@ -55,8 +64,26 @@ def record_of_run(claimed: Claimed, worker: str) -> JobRecord:
         meta=claimed.meta, overrides=claimed.overrides, created_at=claimed.created_at, state=JobState.RUNNING,
         reason=None, run=claimed.run, attempt=claimed.attempt, crashes=claimed.crashes, run_at=claimed.run_at,
         started_at=claimed.started_at, finished_at=None, worker=worker, result=None, progress=None,
-        progress_message=None, cancel_requested=False,
+        progress_message=None, cancel_requested=False, ordering_key=claimed.key, origin=UNREAD,
     )  # fmt: skip
+
+
+def record_of_settlement(settlement: Settlement) -> JobRecord:
+    """What is known of a job whose run was settled, without reading it back."""
+    ended = settlement.state.terminal
+    job = settlement.job
+    return msgspec.structs.replace(
+        record_of_run(job, ""),
+        args=job.args if settlement.args is None else settlement.args,
+        state=settlement.state,
+        reason=settlement.reason,
+        attempt=settlement.attempt,
+        crashes=settlement.crashes,
+        run_at=job.run_at if settlement.run_at is None else settlement.run_at,
+        finished_at=settlement.at if ended else None,
+        worker=None,
+        result=settlement.result,
+    )
 
 
 def updated_at(found: Found) -> int:
@@ -92,14 +119,19 @@ def as_dict(found: Found, args: dict[str, Any]) -> dict[str, Any]:
         "state": record.state,
         "reason": record.reason,
         "priority": record.priority,
+        "ordering_key": record.ordering_key or None,
         "args": args,
+        "has_args": record.args != "null",
+        "dead_letter_of": record.origin or None,
         "meta": decode_meta(record.meta),
         "run": record.run,
         "attempt": record.attempt,
         "crashes": record.crashes,
         "created_at": to_datetime(record.created_at),
         "run_at": to_datetime(record.run_at),
-        "last_attempt_at": optional_time(record.started_at),
+        "last_attempt_at": optional_time(
+            last.at if record.started_at is None and last else record.started_at
+        ),
         "finished_at": optional_time(record.finished_at),
         "updated_at": to_datetime(updated_at(found)),
         "worker": record.worker,

@@ -15,12 +15,14 @@ from msgspec import UNSET, UnsetType
 
 from holdfast.client import clock
 from holdfast.client.draft import Draft
-from holdfast.client.options import NOTHING, Using, read_options
-from holdfast.core.errors import ConfigurationError, InvalidOption
+from holdfast.client.options import NOTHING, OPTION_NAMES, Using, read_options
+from holdfast.core.errors import ConfigurationError, InvalidArguments, InvalidOption
 from holdfast.core.job import NewJob
+from holdfast.core.overrides import Overrides
 from holdfast.core.policy import PolicyLevel
 from holdfast.core.retries import RetryPolicy
 from holdfast.core.signature import Signature
+from holdfast.core.unique import OnConflict, Unique
 
 if TYPE_CHECKING:
     from holdfast.client.client import Client
@@ -47,6 +49,11 @@ class BoundTask(Generic[P, R_co]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._task.name}>"
 
+    @property
+    def bound(self) -> tuple[Task[P, R_co], Using]:
+        """The task and the options."""
+        return self._task, self._using
+
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Job[R_co]:
         """Store a job that will call the task with these arguments; returns once that is durable.
 
@@ -54,7 +61,7 @@ class BoundTask(Generic[P, R_co]):
 
         Raises:
             InvalidArguments: they don't fit the task, can't be encoded, or are too large; names the path.
-            JobExists: the id given to `using` is taken.
+            JobExists: the id given to `using` is taken, or the unique key is, and `on_conflict` wants to know.
             StoreError: and its kinds.
         """
         job = self._new_job(args, kwargs)
@@ -83,8 +90,12 @@ class BoundTask(Generic[P, R_co]):
         max_attempts: int | None | UnsetType = UNSET,
         retry: RetryPolicy | None = None,
         timeout: timedelta | float | None | UnsetType = UNSET,
+        expires: timedelta | float | datetime | None = None,
         id: UUID | str | None = None,
         meta: Mapping[str, Any] | None = None,
+        ordering_key: str | None = None,
+        unique: Unique | str | None | UnsetType = UNSET,
+        on_conflict: OnConflict | None = None,
         tx: Any = None,
     ) -> BoundTask[P, R_co]:
         """This task with options for its next enqueues; may be chained, later ones win.
@@ -97,8 +108,17 @@ class BoundTask(Generic[P, R_co]):
             max_attempts: charged runs in all; None is without limit.
             retry: `Constant`, `Linear` or `Exponential`; a field that it leaves open comes from the task.
             timeout: of one run; None is without limit.
+            expires: unless it has begun by then, it fails as `expired`: a time with a time zone, or a timedelta or
+                seconds from when it is first due. Retries and all that follows the first begin don't expire.
             id: a UUID of your own. If it is kept already, the enqueue raises `JobExists`.
             meta: a small JSON object that goes with the job.
+            ordering_key: jobs of one queue and key run one at a time, in the order in which they first became due;
+                one that waits for its retry holds up the others of its key. Up to 255 characters.
+            unique: what makes this job the same as another, beside which it isn't stored; a text is a key of your own,
+                among the jobs of this task. None takes back what the task or an earlier `using` says.
+            on_conflict: what happens where another job has its key: "existing" returns that one (`is_new` is False),
+                "raise" raises `JobExists`, "replace" gives that one these arguments while it waits, "debounce" has it
+                run when this one was to as well.
             tx: your own connection or session, in whose transaction the job is enqueued.
 
         Raises:
@@ -106,13 +126,28 @@ class BoundTask(Generic[P, R_co]):
         """
         options = read_options(
             delay=delay, at=at, priority=priority, queue=queue, max_attempts=max_attempts, retry=retry,
-            timeout=timeout, id=id, meta=meta, tx=tx,
+            timeout=timeout, expires=expires, id=id, meta=meta, ordering_key=ordering_key, unique=unique,
+            on_conflict=on_conflict, tx=tx,
         )  # fmt: skip
+        if options.unique:
+            self._task.check_unique(options.unique)
         return BoundTask(self._task, self._using.then(options))
 
     def _new_job(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NewJob:
         task = self._task
-        return task.new_job(task.signature.encode(args, kwargs), self._using)
+        try:
+            text = task.signature.encode(args, kwargs)
+        except InvalidArguments as error:
+            options = [
+                name for name in kwargs if name in OPTION_NAMES and name not in task.signature.parameters
+            ]
+            if not options:
+                raise
+            meant = ", ".join(f"{name}=…" for name in options)
+            raise InvalidArguments(
+                f"{error}; enqueue takes the task's own arguments: did you mean .using({meant}).enqueue(…)?"
+            ) from error
+        return task.new_job(text, self._using)
 
 
 class Task(BoundTask[P, R_co]):
@@ -130,6 +165,9 @@ class Task(BoundTask[P, R_co]):
         transactional: its runs may use `ctx.settle_in`.
         sensitive: names of the parameters that are masked wherever people look.
         middleware: the task's own, the outermost first.
+        unique: what keeps its jobs from being stored beside others, unless `using` says otherwise.
+        on_conflict: what happens then, unless `using` says otherwise.
+        expires: microseconds within which its jobs must have begun, from when they are first due; None for ever.
     """
 
     def __init__(
@@ -146,6 +184,9 @@ class Task(BoundTask[P, R_co]):
         transactional: bool,
         sensitive: tuple[str, ...],
         middleware: tuple[Middleware, ...],
+        unique: Unique | None = None,
+        on_conflict: OnConflict | None = None,
+        expires: int | None = None,
     ) -> None:
         super().__init__(self, NOTHING)
         self.name = name
@@ -159,6 +200,11 @@ class Task(BoundTask[P, R_co]):
         self.transactional = transactional
         self.sensitive = sensitive
         self.middleware = middleware
+        self.unique = unique
+        self.on_conflict: OnConflict | None = on_conflict
+        if unique is not None:
+            self.check_unique(unique)
+        self._expires = None if expires is None else Using(overrides=Overrides(expires_in=expires))
         self._client: Client | None = None
         self._look_like(function)
 
@@ -215,12 +261,40 @@ class Task(BoundTask[P, R_co]):
         """The same for async code."""
         return await self.client.jobs.aget_of(self, id)
 
+    def check_unique(self, unique: Unique) -> None:
+        """Refuse what names parameters that the task doesn't have.
+
+        Raises:
+            InvalidOption: it does.
+        """
+        for name in unique.args or ():
+            if name not in self.signature.parameters:
+                raise InvalidOption(
+                    f"task {self.name}: unique names {name!r}, which is none of its parameters: "
+                    f"{', '.join(self.signature.parameters) or 'it has none'}"
+                )
+
     def new_job(self, args: str, using: Using = NOTHING) -> NewJob:
         """A job with arguments that are encoded already."""
+        if self._expires is not None:
+            using = self._expires.then(using)
         queue = using.queue or self.queue
         priority = self.client.registry.route(self, queue).priority
         if using is NOTHING:
-            return NewJob(job_id=clock.ids.next(), task=self.name, queue=queue, args=args, priority=priority)
+            return NewJob(
+                job_id=clock.ids.next(),
+                task=self.name,
+                queue=queue,
+                args=args,
+                priority=priority,
+                unique=self.unique,
+                on_conflict=self.on_conflict or "existing",
+                new_id=True,
+            )
+        if self.unique is not None or self.on_conflict is not None:
+            # Who takes the uniqueness back means what is to happen then as well.
+            on_conflict = None if using.unique is None else self.on_conflict
+            using = Using(unique=self.unique, on_conflict=on_conflict).then(using)
         job_id = using.job_id or clock.ids.next()
         return using.new_job(job_id, self.name, queue, priority, args)
 

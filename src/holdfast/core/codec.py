@@ -45,6 +45,8 @@ def from_builtin(cls: Any, value: Any) -> Any:
 
 
 ENCODER = msgspec.json.Encoder(enc_hook=to_builtin)
+SORTED = msgspec.json.Encoder(enc_hook=to_builtin, order="sorted")
+"""Equal values give equal text, in whatever order they hold their parts."""
 
 
 def decoder(annotation: Any) -> msgspec.json.Decoder[Any]:

@@ -61,6 +61,10 @@ class UnknownTask(HoldfastError, LookupError):
     """No task of that name is declared here."""
 
 
+class ScheduleNotFound(HoldfastError, LookupError):
+    """No schedule of that name is stored; those of code are stored when a worker starts."""
+
+
 # --- jobs ----------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +77,15 @@ class JobNotFound(JobError, LookupError):
 
 
 class JobExists(JobError):
-    """A job with that id exists already, and was left as it is."""
+    """A job with that id, or with that unique key, exists already, and was left as it is.
+
+    Attributes:
+        existing: the id of that job, where it was the unique key that was taken.
+    """
+
+    def __init__(self, message: str, *, existing: str | None = None) -> None:
+        super().__init__(message)
+        self.existing = existing
 
 
 class WrongState(JobError):

@@ -12,7 +12,8 @@ from uuid import UUID
 import msgspec
 
 from holdfast.core.overrides import Overrides
-from holdfast.core.states import JobState, Reason
+from holdfast.core.states import Again, JobState, Reason
+from holdfast.core.unique import OnConflict, Unique, UniqueKey
 
 PRIORITIES = range(-100, 101)
 SUSPECT_LANE = -1000
@@ -34,6 +35,16 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """Not before this many microseconds from now, by the store's clock. Never together with `run_at`."""
     meta: dict[str, Any] = {}
     overrides: Overrides | None = None
+    ordering_key: str | None = None
+    """Jobs of one queue and key run one at a time, in order. Empty in a FIFO queue, which is one key."""
+    unique: Unique | None = None
+    """What keeps another job from being stored beside it."""
+    on_conflict: OnConflict = "existing"
+    """What is to happen where another job has its key."""
+    unique_key: UniqueKey | None = None
+    """Made of `unique` when the middleware has had its say."""
+    new_id: bool = False
+    """The id was made for this job, so that no other can have had it: nobody need look."""
 
     @property
     def id(self) -> UUID:
@@ -41,6 +52,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
     def replace(self, **changes: Any) -> NewJob:
         """A changed copy, for a middleware to pass on."""
+        if "job_id" in changes:
+            changes.setdefault("new_id", False)
         return msgspec.structs.replace(self, **changes)
 
 
@@ -59,9 +72,15 @@ class Claimed(msgspec.Struct, gc=False, array_like=True):
     crashes: int
     run_at: int
     created_at: int
+    key: str | None = None
+    """Its ordering key: it has the turn of that key, and gives it up when it ends."""
+    unique: str | None = None
+    """Its unique key, behind the letters of the states in which it holds that."""
     lease: str = ""
     started_at: int | None = None
     """When the handler was begun; None for a job that was claimed and not started."""
+    expires_at: int | None = None
+    """It must have begun by then, if it says so and never has."""
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +103,29 @@ class RunError(msgspec.Struct, frozen=True, gc=False):
     traceback: str
 
 
+class DeadLetter(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A job that is made of a failed one: its arguments and metadata, in another queue."""
+
+    queue: str
+    priority: int = 0
+    task: str | None = None
+    """None is that of the failed job."""
+    ordering_key: str | None = None
+    """Empty where that queue is a FIFO queue."""
+    job_id: str = ""
+    """Given where the settlement is sent from: whoever decides has no ids to give."""
+
+
+class Ending(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What an end is to do beside being noted."""
+
+    kept: bool = True
+    """False: the job is gone with its end, and only its id remembered for a while."""
+    payload: bool = True
+    """False: its arguments are removed."""
+    dead_letter: DeadLetter | None = None
+
+
 class Settlement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a run's outcome changes: the one record that the lifecycle makes and the store applies."""
 
@@ -95,7 +137,7 @@ class Settlement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     at: int
     """When it was decided."""
     run_at: int | None = None
-    """The next run, for a job that is pending again."""
+    """The next run, for a job that is pending again; when it is due, for one that waits for its turn again."""
     lane: int = 0
     """Its place among the priorities then."""
     args: str | None = None
@@ -104,6 +146,10 @@ class Settlement(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     failure: Failure | None = None
     expires_at: int | None = None
     """When the ended job may be cleaned away; None keeps it for ever."""
+    again: Again | None = None
+    """Why it is pending again; None for one that has ended."""
+    ending: Ending | None = None
+    """None for most: the end is noted, and that is all."""
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +178,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     progress: int | None
     progress_message: str | None
     cancel_requested: bool
+    ordering_key: str | None = None
+    origin: str | None = None
+    """The failed job that this one was made of, in a dead-letter queue."""
 
 
 def lane_of(priority: int, crashes: int, max_crashes: int) -> int:

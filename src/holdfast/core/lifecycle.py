@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from holdfast.core import outcomes as o
 from holdfast.core.errors import HoldfastError
-from holdfast.core.job import Claimed, Failure, Settlement, lane_of
+from holdfast.core.job import Claimed, DeadLetter, Ending, Failure, Settlement, lane_of
 from holdfast.core.policy import Policy
+from holdfast.core.retention import Keep
 from holdfast.core.retries import DEFAULT as DEFAULT_RETRY
 from holdfast.core.retries import delay_of
-from holdfast.core.states import JobState, Reason
-from holdfast.core.times import from_datetime, from_timedelta, to_datetime
+from holdfast.core.states import Again, JobState, Reason
+from holdfast.core.times import from_timedelta, planned, to_datetime
 
 S = JobState
 
@@ -31,12 +34,19 @@ TRANSITIONS: dict[str, tuple[frozenset[JobState], frozenset[JobState]]] = {
     "give back": (frozenset({S.RUNNING}), frozenset({S.PENDING, S.BLOCKED})),
     "rescue": (frozenset({S.RUNNING}), frozenset({S.PENDING, S.BLOCKED, S.FAILED})),
     "give up unknown": (frozenset({S.PENDING, S.BLOCKED}), frozenset({S.FAILED})),
+    "expire": (frozenset({S.PENDING, S.BLOCKED, S.RUNNING}), frozenset({S.FAILED})),
     "cancel": (frozenset({S.PENDING, S.BLOCKED, S.RUNNING}), frozenset({S.CANCELLED})),
     "retry": (frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED}), frozenset({S.PENDING, S.BLOCKED})),
 }
 """Every change of state there is. `delete` ends a job in any state but `RUNNING`."""
 
 DELETABLE = frozenset(S) - {S.RUNNING, S.NOT_FOUND}
+
+_AT_ONCE = {
+    o.Panicked: Reason.PANIC,
+    o.InvalidArgs: Reason.INVALID_ARGS,
+    o.BadResult: Reason.INVALID_RESULT,
+}
 
 Describe = Callable[[BaseException], Failure]
 """Makes what is kept of an exception; given from outside, since a traceback is read from source files."""
@@ -66,11 +76,11 @@ def settle(
             return _retry(job, outcome, policy, now, jitter, describe)
         case o.Snooze():
             run_at = now + max(0, from_timedelta(outcome.for_))
-            return _again(job, policy, now, run_at, attempt=job.attempt - 1)
+            return _again(job, policy, now, run_at, why=Again.SNOOZE, attempt=job.attempt - 1)
         case o.Interrupted():
             # A job that was never started keeps its place in the queue.
             run_at = now if outcome.started else job.run_at
-            return _again(job, policy, now, run_at, attempt=job.attempt - 1)
+            return _again(job, policy, now, run_at, why=Again.GIVEN_BACK, attempt=job.attempt - 1)
         case o.Reschedule():
             return _reschedule(job, outcome, policy, now, describe)
         case o.MoveToDlq():
@@ -80,12 +90,8 @@ def settle(
             # What the handler says of it is kept where errors are: people look for it there.
             said = describe(outcome) if outcome.reason else None
             return _end(job, S.CANCELLED, None, policy, now, failure=said)
-        case o.Panicked():
-            return _end(job, S.FAILED, Reason.PANIC, policy, now, failure=describe(outcome.error))
-        case o.InvalidArgs():
-            return _end(job, S.FAILED, Reason.INVALID_ARGS, policy, now, failure=describe(outcome.error))
-        case o.BadResult():
-            return _end(job, S.FAILED, Reason.INVALID_RESULT, policy, now, failure=describe(outcome.error))
+        case o.Panicked() | o.InvalidArgs() | o.BadResult():
+            return _end(job, S.FAILED, _AT_ONCE[type(outcome)], policy, now, failure=describe(outcome.error))
         case o.TimedOut():
             return _raised(job, outcome.error, policy, now, jitter, describe, Reason.TIMEOUT)
         case o.Raised():
@@ -96,6 +102,10 @@ def settle(
             message = f"no live worker of queue {job.queue!r} has known the task {job.task!r}"
             failure = Failure("holdfast.UnknownTask", message)
             return _end(job, S.FAILED, Reason.UNKNOWN_TASK, policy, now, failure=failure)
+        case o.Expired():
+            failure = Failure("holdfast.Expired", str(outcome))
+            # It never ran: not charged.
+            return _end(job, S.FAILED, Reason.EXPIRED, policy, now, failure=failure, attempt=job.attempt - 1)
         case _:
             raise TypeError(f"{outcome!r} is not an outcome that can be settled")
 
@@ -110,18 +120,38 @@ def _end(
     result: str | None = None,
     failure: Failure | None = None,
     crashes: int | None = None,
+    attempt: int | None = None,
 ) -> Settlement:
     return Settlement(
         job=job,
         state=state,
         reason=reason,
-        attempt=job.attempt,
+        attempt=job.attempt if attempt is None else attempt,
         crashes=job.crashes if crashes is None else crashes,
         at=now,
         result=result,
         failure=failure,
         expires_at=policy.retention.expires_at(state, now),
+        ending=ending_of(state, policy.retention, policy.dead_letter if state is S.FAILED else None),
     )
+
+
+def ending_of(state: JobState, keep: Keep, letter: DeadLetter | None = None) -> Ending | None:
+    """What an end in `state` is to do beside being noted; None for most."""
+    kept = keep.of(state) != 0
+    payload = keep.keeps_payload(state)
+    if kept and payload and letter is None:
+        return None
+    return Ending(kept=kept, payload=payload, dead_letter=letter)
+
+
+def with_letter_id(settlement: Settlement, new_id: Callable[[], str]) -> Settlement:
+    """The same with an id for the job that it makes in a dead-letter queue, if it makes one."""
+    end = settlement.ending
+    if end is None or end.dead_letter is None:
+        return settlement
+    letter = msgspec.structs.replace(end.dead_letter, job_id=new_id())
+    return msgspec.structs.replace(settlement, ending=msgspec.structs.replace(end, dead_letter=letter))
 
 
 def _again(
@@ -130,15 +160,17 @@ def _again(
     now: int,
     run_at: int,
     *,
+    why: Again = Again.RETRY,
     attempt: int,
     crashes: int | None = None,
     failure: Failure | None = None,
     args: str | None = None,
+    state: JobState = S.PENDING,
 ) -> Settlement:
     crashes = job.crashes if crashes is None else crashes
     return Settlement(
         job=job,
-        state=S.PENDING,
+        state=state,
         attempt=attempt,
         crashes=crashes,
         at=now,
@@ -146,6 +178,7 @@ def _again(
         lane=lane_of(job.priority, crashes, policy.max_crashes),
         failure=failure,
         args=args,
+        again=why,
     )
 
 
@@ -216,12 +249,17 @@ def _reschedule(
         due = outcome.by.next_run(to_datetime(now))
         if not isinstance(due, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"next_run returned {due!r}, not a datetime")
-        run_at = from_datetime(due)
+        run_at = planned(due, what="the next run")
     except Exception as error:
         failed = ScheduleFailed(f"{outcome.by!r} gave no next run: {error}")
         failed.__cause__ = error
         return _end(job, S.FAILED, Reason.ERROR, policy, now, failure=describe(failed))
-    return _again(job, policy, now, max(now, run_at), attempt=0, crashes=0, args=outcome.encoded_args)
+    # As a new job would: it gives up its turn, and waits for another.
+    state = S.PENDING if job.key is None else S.BLOCKED
+    return _again(
+        job, policy, now, max(now, run_at),
+        why=Again.RESCHEDULE, attempt=0, crashes=0, args=outcome.encoded_args, state=state,
+    )  # fmt: skip
 
 
 def _crashed(

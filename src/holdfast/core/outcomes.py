@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
-from holdfast.core.times import from_timedelta
+from holdfast.core.times import from_timedelta, to_datetime
 
 
 class Outcome(Exception):
@@ -33,7 +33,8 @@ class Retry(Outcome):
     """Run the job again. Charged; the job fails as exhausted if no attempts remain.
 
     Args:
-        after: the delay; raised to the queue's `min_retry_delay`, not cut by `max_delay`. None: the policy's.
+        after: the delay, none if it is negative; raised to the queue's `min_retry_delay`, not cut by `max_delay`.
+            None: the policy's.
         cause: the error to keep as the run's error.
     """
 
@@ -46,7 +47,7 @@ class Retry(Outcome):
 
 
 class Snooze(Outcome):
-    """Run the job again after `for_`. Not charged as an attempt."""
+    """Run the job again after `for_`, at once if that is negative. Not charged as an attempt."""
 
     def __init__(self, for_: timedelta) -> None:
         super().__init__(f"snooze for {for_}")
@@ -62,9 +63,14 @@ class Schedule(Protocol):
 
 
 class After:
-    """The schedule "this long from now"."""
+    """The schedule "this long from now"; a negative delay is none.
+
+    Raises:
+        InvalidOption: it is no timedelta.
+    """
 
     def __init__(self, delay: timedelta) -> None:
+        from_timedelta(delay, what="After(…)")
         self.delay = delay
 
     def next_run(self, now: datetime) -> datetime:
@@ -157,6 +163,18 @@ class Crashed(Outcome):
     def __init__(self, worker: str = "") -> None:
         super().__init__(f"worker {worker} died" if worker else "the worker died")
         self.worker = worker
+
+
+class Expired(Outcome):
+    """The job had not begun when its time was over.
+
+    Args:
+        at: when that was, in microseconds.
+    """
+
+    def __init__(self, at: int) -> None:
+        super().__init__(f"not begun by {to_datetime(at).isoformat()}")
+        self.at = at
 
 
 class NotKnown(Outcome):

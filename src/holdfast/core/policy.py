@@ -8,29 +8,18 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from holdfast.core.job import DeadLetter
 from holdfast.core.overrides import Overrides
+from holdfast.core.retention import DEFAULT as DEFAULT_KEEP
+from holdfast.core.retention import Keep
 from holdfast.core.retries import DEFAULT as DEFAULT_RETRY
 from holdfast.core.retries import RetryPolicy, resolve
-from holdfast.core.states import JobState
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 
 ExceptionTypes = tuple[type[BaseException], ...]
-
-
-class Retention(msgspec.Struct, frozen=True):
-    """How long ended jobs are kept, in microseconds; None is for ever."""
-
-    ended: int | None = DAY
-    """Succeeded and cancelled jobs."""
-    failed: int | None = None
-
-    def expires_at(self, state: JobState, now: int) -> int | None:
-        """When a job that ends now in `state` may be cleaned away."""
-        kept = self.failed if state is JobState.FAILED else self.ended
-        return None if kept is None else now + kept
 
 
 class PolicyLevel(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +32,8 @@ class PolicyLevel(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int | None | UnsetType = UNSET
     max_crashes: int | UnsetType = UNSET
     min_retry_delay: int | UnsetType = UNSET
-    retention: Retention | UnsetType = UNSET
+    retention: Keep | UnsetType = UNSET
+    dead_letter: DeadLetter | None | UnsetType = UNSET
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +47,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int | None = None
     max_crashes: int = 3
     min_retry_delay: int = 0
-    retention: Retention = Retention()
+    retention: Keep = DEFAULT_KEEP
+    dead_letter: DeadLetter | None = None
+    """What is made of a failed job, in another queue."""
 
     def with_overrides(self, overrides: Overrides | None) -> Policy:
         """This policy with what a single job decided for itself."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
@@ -19,7 +19,7 @@ from msgspec.structs import astuple
 
 from holdfast.core import codec, paths, payload
 from holdfast.core.binding import Binding
-from holdfast.core.errors import InvalidArguments, InvalidResult, InvalidTask
+from holdfast.core.errors import InvalidArguments, InvalidOption, InvalidResult, InvalidTask
 from holdfast.core.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Signature:
 
     __slots__ = (
         "_binding", "_decode", "_decode_result", "_keyword_only", "_limit", "_positional", "_raw_arguments",
-        "_raw_result", "_what", "name", "parameters", "required",
+        "_raw_result", "_returns_nothing", "_what", "name", "parameters", "required",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,7 @@ class Signature:
         self._raw_arguments = any(codec.may_hold_raw(annotation) for annotation in annotations.values())
         self._decode_result = codec.decoder(result).decode if result is not Any else None
         self._raw_result = codec.may_hold_raw(result)
+        self._returns_nothing = result is None or result is type(None)
 
     @classmethod
     def of(
@@ -126,6 +127,26 @@ class Signature:
             raise self._undecodable(error, text) from error
         return text
 
+    def comparable(self, text: str, names: Collection[str] | None = None) -> str:
+        """Stored arguments as text that is equal where the run is given equal ones: typed, defaults filled in, sorted.
+
+        Args:
+            text: as `encode` made it.
+            names: those that count; None is all.
+
+        Raises:
+            InvalidOption: a default can't be stored as JSON, and so can't be compared.
+        """
+        values = dict(zip(self.parameters, astuple(self._decode(text)), strict=True))
+        chosen = values if names is None else {name: values[name] for name in names}
+        try:
+            return codec.SORTED.encode(chosen).decode()
+        except Exception as error:  # users' classes raise what they like
+            raise InvalidOption(
+                f"{self.name}: its arguments can't be compared: {error}; name those that count in Unique(args=…), or "
+                "give a key of your own"
+            ) from error
+
     # --- the worker's side ---------------------------------------------------------------------------------
 
     def decode(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -160,14 +181,19 @@ class Signature:
         """
         if value is None:
             return "null"
-        what = f"result of {self.name}"
-        try:
-            text = payload.encode(value, what=what, limit=self._limit, may_hold_raw=self._raw_result)
-        except InvalidArguments as error:
-            raise InvalidResult(str(error)) from error
+        text = self._result_text(value, may_hold_raw=self._raw_result)
         if self._decode_result is not None:
-            self.decode_result(text)
+            self._typed_result(text, self._decode_result)
         return text
+
+    def encode_captured(self, value: Any) -> str:
+        """The same of a value that code below the handler has captured: a handler that is declared to return
+        nothing leaves that to whoever captures, and any JSON will do."""
+        return (
+            self._result_text(value, may_hold_raw=True)
+            if self._returns_nothing
+            else self.encode_result(value)
+        )
 
     def decode_result(self, text: str) -> Any:
         """The result, typed by the return annotation.
@@ -179,7 +205,19 @@ class Signature:
         """
         if text == "null":
             return None
-        decode = self._decode_result or msgspec.json.decode
+        # A handler that returns nothing may have had a result captured.
+        typed = None if self._returns_nothing else self._decode_result
+        return self._typed_result(text, typed or msgspec.json.decode)
+
+    def _result_text(self, value: Any, *, may_hold_raw: bool) -> str:
+        try:
+            return payload.encode(
+                value, what=f"result of {self.name}", limit=self._limit, may_hold_raw=may_hold_raw
+            )
+        except InvalidArguments as error:
+            raise InvalidResult(str(error)) from error
+
+    def _typed_result(self, text: str, decode: Callable[[str | bytes], Any]) -> Any:
         try:
             return decode(text)
         except MemoryError:

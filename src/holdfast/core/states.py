@@ -27,6 +27,18 @@ TERMINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 STORED = tuple(state for state in JobState if state is not JobState.NOT_FOUND)
 
 
+class Again(StrEnum):
+    """Why a job whose run has ended is pending again."""
+
+    RETRY = "retry"
+    """The run failed, and is charged."""
+    SNOOZE = "snooze"
+    RESCHEDULE = "reschedule"
+    """The run succeeded, and the job has another."""
+    GIVEN_BACK = "given back"
+    """The run was interrupted, or never began; not charged."""
+
+
 class Reason(StrEnum):
     """Why a job failed."""
 

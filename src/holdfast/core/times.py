@@ -1,8 +1,8 @@
 """Times and durations inside Holdfast: whole microseconds, counted from 1970 in UTC, so that both stores keep
 the same number and no step of the way rounds.
 
-The range of a time is that of `datetime`, years 1 to 9999. A duration is at most 1,000 years, so that now plus
-a duration is always a time again.
+The range of a time is that of `datetime`, years 1 to 9999. A duration is at most 200 years, so that now plus a duration
+is still a time that every store keeps to the microsecond.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ SECOND = 1_000_000
 DAY = 86_400 * SECOND
 MIN_TIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 MAX_TIME = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
-MAX_DURATION = 365_250 * DAY
-"""1,000 years."""
+MAX_DURATION = 73_050 * DAY
+"""200 years."""
+LATEST = (datetime(2250, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+"""The end of the times at which something may be planned: floating point, in which a database may compute, knows no
+microseconds some years later."""
 
 
 def from_datetime(value: datetime, *, what: str = "the time") -> int:
@@ -46,6 +49,18 @@ def from_datetime(value: datetime, *, what: str = "the time") -> int:
     return micros
 
 
+def planned(value: datetime, *, what: str = "the time") -> int:
+    """The same, for when something is to happen.
+
+    Raises:
+        InvalidOption: also for a time after the year 2249.
+    """
+    micros = from_datetime(value, what=what)
+    if micros >= LATEST:
+        raise InvalidOption(f"{what} {value!r} is too far away: the year 2250 or later")
+    return micros
+
+
 def to_datetime(micros: int) -> datetime:
     """The aware datetime, in UTC, of microseconds since 1970.
 
@@ -62,7 +77,7 @@ def from_timedelta(value: timedelta, *, what: str = "the duration") -> int:
     """The microseconds of a timedelta, exactly; negative ones too.
 
     Raises:
-        InvalidOption: it is longer than 1,000 years.
+        InvalidOption: it is longer than 200 years.
     """
     if not isinstance(value, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidOption(f"{what} must be a timedelta, not {value!r}")
@@ -73,7 +88,7 @@ def to_timedelta(micros: int) -> timedelta:
     """The timedelta of a number of microseconds.
 
     Raises:
-        InvalidOption: it is longer than 1,000 years.
+        InvalidOption: it is longer than 200 years.
     """
     return timedelta(microseconds=_in_range(micros, micros, "the duration"))
 
@@ -93,7 +108,7 @@ def duration(value: timedelta | float | None, *, what: str = "the duration", min
         minimum: the least that makes sense, in microseconds: 0 refuses what is negative, 1 also zero.
 
     Raises:
-        InvalidOption: not a duration, below the minimum or longer than 1,000 years.
+        InvalidOption: not a duration, below the minimum or longer than 200 years.
     """
     if value is None:
         return None
@@ -125,5 +140,5 @@ def _micros_of_seconds(seconds: float, what: str) -> int:
 
 def _in_range(micros: int, value: object, what: str) -> int:
     if not -MAX_DURATION <= micros <= MAX_DURATION:
-        raise InvalidOption(f"{what} {value!r} is longer than 1,000 years")
+        raise InvalidOption(f"{what} {value!r} is longer than 200 years")
     return micros

@@ -61,8 +61,12 @@ def check_middleware(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]
     """A list of middleware as it was given.
 
     Raises:
-        InvalidMiddleware: one of them is not an instance of a `Middleware`.
+        InvalidMiddleware: it is no list, or one of them is not an instance of a `Middleware`.
     """
+    if _is_no_list(middleware):
+        raise InvalidMiddleware(
+            f"middleware= takes a list, as in middleware=[RequestId()], not {middleware!r}"
+        )
     found = tuple(middleware)
     for one in found:
         if isinstance(one, type):
@@ -70,6 +74,10 @@ def check_middleware(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]
         if not isinstance(one, Middleware):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidMiddleware(f"{one!r} is not a middleware: derive its class from holdfast.Middleware")
     return found
+
+
+def _is_no_list(given: object) -> bool:
+    return isinstance(given, str) or not isinstance(given, Iterable)
 
 
 def around_enqueue(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:

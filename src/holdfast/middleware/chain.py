@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from holdfast.core.errors import InvalidMiddleware
 from holdfast.middleware.base import Middleware
 
 if TYPE_CHECKING:
+    from holdfast.client.context import JobContext
     from holdfast.core.job import NewJob
+    from holdfast.core.outcomes import Outcome
     from holdfast.middleware.base import EnqueueNext, ProcessNext
 
 T = TypeVar("T")
@@ -24,18 +27,39 @@ T = TypeVar("T")
 # --- runs ----------------------------------------------------------------------------------------------------
 
 
-def compose_process(middleware: Iterable[Middleware], innermost: ProcessNext) -> ProcessNext:
+def compose_process(
+    middleware: Iterable[Middleware], innermost: ProcessNext, current: ContextVar[JobContext] | None = None
+) -> ProcessNext:
     """One async callable of a chain, the first the outermost.
 
     Args:
         middleware: what stands around the run.
         innermost: runs the handler of the context that it is given, and returns its outcome; it raises only what
             ends the worker or the run itself, such as a cancellation.
+        current: holds the run's context. What lies within a middleware finds the one there that this passed on. None
+            leaves that out.
     """
-    call = innermost
+    call = _seen(innermost, current)
     for one in reversed(tuple(middleware)):
-        call = _around(one.process, call)
+        call = _seen(_around(one.process, call), current)
     return call
+
+
+def _seen(call: ProcessNext, current: ContextVar[JobContext] | None) -> ProcessNext:
+    if current is None:
+        return call
+
+    def call_it(ctx: JobContext) -> Awaitable[Outcome]:
+        return call(ctx) if ctx is current.get(None) else within(ctx)
+
+    async def within(ctx: JobContext) -> Outcome:
+        before = current.set(ctx)
+        try:
+            return await call(ctx)
+        finally:
+            current.reset(before)
+
+    return call_it
 
 
 def run_sync(awaitable: Awaitable[T]) -> T:
@@ -84,6 +108,24 @@ class Parked:
 _park: Callable[[Any], Any] = Parked
 
 
+class Batch:
+    """Some enqueues that are driven side by side."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        """How many there are."""
+        self.shared: dict[object, Any] = {}
+        """What a middleware keeps for all of them, under a key of its own such as itself."""
+
+
+_BATCH: ContextVar[Batch] = ContextVar("holdfast.batch")
+
+
+def current_batch() -> Batch:
+    """What the enqueue that a middleware stands around is part of; one of its own outside of any."""
+    return _BATCH.get(None) or Batch(1)
+
+
 class Enqueues:
     """Some enqueues side by side, each with its chain or without.
 
@@ -104,6 +146,7 @@ class Enqueues:
             Exception: whatever a middleware raises; the other chains are closed then.
         """
         drafts: list[NewJob] = []
+        before = _BATCH.set(Batch(len(self._enqueues)))
         try:
             for chain, draft in self._enqueues:
                 if chain is None:
@@ -117,6 +160,8 @@ class Enqueues:
         except BaseException:
             self._close()
             raise
+        finally:
+            _BATCH.reset(before)
         return drafts
 
     def resume(self, jobs: Sequence[Any]) -> list[Any]:

@@ -81,6 +81,10 @@ class Marks:
         """Every lane that has a mark, from where it is."""
         return [LaneMark(queue, lane, *mark.now) for (queue, lane), mark in self._marks.items()]
 
+    def reset(self) -> None:
+        """Begin at the start of every lane: claims may have passed over what can be taken now."""
+        self._marks.clear()
+
     def lower(self, queue: str, lane: int, run_at: int) -> None:
         """News: a job of this lane may run from `run_at` on."""
         mark = self._marks.get((queue, lane))

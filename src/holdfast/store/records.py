@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -32,6 +33,23 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     state: JobState | None = None
     queue: str | None = None
     task: str | None = None
+    before: str | None = None
+    """Only jobs older than this id: the last of the page before."""
+    limit: int = 50
+
+
+class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which failed jobs, newest first. None doesn't narrow."""
+
+    queue: str | None = None
+    task: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    """The type of the last error, with its module or without."""
+    since: int | None = None
+    """Failed at this time or later …"""
+    until: int | None = None
+    """… and before this one."""
     before: str | None = None
     """Only jobs older than this id: the last of the page before."""
     limit: int = 50
@@ -89,6 +107,21 @@ class QueueRow(msgspec.Struct, frozen=True):
     settings: str = "{}"
 
 
+class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in one queue, counted."""
+
+    pending: int
+    """All that wait, those too whose time is ahead."""
+    due: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    oldest_due: int | None
+    """The run time of the job that has been due for longest."""
+    blocked: int = 0
+
+
 class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A queue and what is in it."""
 
@@ -96,9 +129,59 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     declared: bool
     pending: int = 0
     due: int = 0
+    blocked: int = 0
+    """Those that wait for their turn."""
     running: int = 0
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
     oldest_due: int | None = None
     """The run time of the job that has been due for longest."""
+
+
+PauseKind: TypeAlias = Literal["all", "queue", "task"]
+
+
+class PauseRecord(msgspec.Struct, frozen=True):
+    """What is paused, and by whom, why and since when."""
+
+    kind: PauseKind
+    name: str
+    """Of the queue or task; empty for everything."""
+    who: str | None
+    reason: str | None
+    since: int
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule as code declares it, or as it is put at run time. JSON is text."""
+
+    name: str
+    spec: str
+    """The timetable, as `holdfast.core.schedules` encodes it."""
+    task: str
+    queue: str
+    args: str
+    meta: str | None = None
+    priority: int = 0
+    overrides: str | None = None
+    ordering_key: str | None = None
+    overlap: str = "allow"
+    """"allow", or "skip" while the job of the fire before is alive."""
+    missed: str = "latest"
+    """"latest", "all" or "none": which of the ticks fire that have passed while nobody was there."""
+    declared: bool
+    """It comes from code."""
+
+
+class ScheduleRecord(ScheduleRow, frozen=True, kw_only=True):
+    """The same, with what has become of it."""
+
+    covers: bool = False
+    """It was put in the place of one that code declares."""
+    paused: bool = False
+    removed: bool = False
+    """By hand, although code declares it: it doesn't fire."""
+    next_at: int | None = None
+    last_at: int | None = None
+    last_job: str | None = None

@@ -46,6 +46,8 @@ class Wake(msgspec.Struct, frozen=True, gc=False):
     """Ids of jobs that ended."""
     cancel: tuple[str, ...] = ()
     """Ids of running jobs that were asked to cancel, or whose lease was taken away."""
+    turns: bool = False
+    """A turn may be given to a job that waits for it."""
     control: bool = False
     """Something that workers go by was changed, such as a pause."""
     anything: bool = False

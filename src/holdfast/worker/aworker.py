@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
+from holdfast.worker.health import Finding, Health, health_of
+from holdfast.worker.options import WorkerOptions
 from holdfast.worker.status import ExitStatus
 from holdfast.worker.worker import Worker
 
@@ -16,7 +20,6 @@ if TYPE_CHECKING:
     from holdfast.client.client import Client
     from holdfast.worker.lifespan import Lifespan
     from holdfast.worker.observers import Observer
-    from holdfast.worker.options import WorkerOptions
 
 
 class AsyncWorker:
@@ -57,10 +60,21 @@ class AsyncWorker:
     ) -> None:
         await self.stop()
 
+    def observe(self, observer: Observer, **options: Any) -> None:
+        """Tell one more of what happens, and change these options for it. Before it is entered."""
+        self._observers = (*self._observers, observer)
+        self._options = msgspec.structs.replace(self._options or WorkerOptions(), **options)
+
     @property
     def id(self) -> str | None:
         """The worker's id now; None while it doesn't work."""
         return None if self._worker is None else self._worker.id
+
+    def health(self) -> Health:
+        """See `Worker.health`."""
+        if self._worker is None:
+            return health_of([Finding("worker", ok=False, says="has not begun")])
+        return self._worker.health()
 
     async def stop(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the run's, not ours
         """See `Worker.stop`. Being cancelled meanwhile ends the running jobs at once, and is then passed on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +46,7 @@ class Batches:
         limits: how many jobs of a queue may be in hand at a time, for the queues that have a limit.
         most: so many jobs in all; None is without limit.
         apart: names of tasks whose jobs get leases of their own, to be settled in their handlers' transactions.
+        fifo: tells the names of the queues that are known to be FIFO queues.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Batches:
         limits: Mapping[str, int],
         most: int | None,
         apart: frozenset[str] = frozenset(),
+        fifo: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.left = most
         """So many may still be claimed."""
@@ -66,6 +68,7 @@ class Batches:
         self._capacity = capacity
         self._limits = limits
         self._apart = apart
+        self._fifo = fifo
         self._stopping = False
         self._stale_at = 0.0
         """When to look again for what waits for too long."""
@@ -103,13 +106,14 @@ class Batches:
             return lease.id
 
         began = monotonic()
+        fifo = self._fifo()
         jobs: list[Claimed] = []
         try:
             if self._apart.isdisjoint(tasks):
-                jobs = self._channel.write(claim, life.id, new_lease(), plan, limit, tasks)
+                jobs = self._channel.write(claim, life.id, new_lease(), plan, limit, tasks, fifo)
             else:
                 jobs = self._channel.write(
-                    claim_apart, life.id, new_lease(), plan, limit, tasks, self._apart, new_lease
+                    claim_apart, life.id, new_lease(), plan, limit, tasks, self._apart, new_lease, fifo
                 )
         finally:
             # If a claim that failed was committed after all, the look at the leases under this worker's id finds it.

@@ -10,23 +10,32 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Thread
 from types import FrameType
 from typing import Any
 
+from holdfast.client.capture import catching
+from holdfast.client.log import ELSEWHERE
 from holdfast.client.task import Task
 from holdfast.core import outcomes as o
 from holdfast.core.errors import InvalidArguments, InvalidResult
 from holdfast.core.signature import Signature
 from holdfast.core.times import from_datetime, from_timedelta, to_datetime
+from holdfast.middleware.request_id import REQUEST_ID, request_id
 from holdfast.worker import messages as m
 from holdfast.worker.failures import describe
+from holdfast.worker.logs import Style, configure, configure_rest
 from holdfast.worker.messages import Line
 
 
-def main(fd: int, parent: int) -> None:
-    """Serve a parent over a socket until it closes that."""
+def main(fd: int, parent: int, logs: tuple[int, Style] | None = None) -> None:
+    """Serve a parent over a socket until it closes that, and log as it does."""
+    if logs is not None:
+        configure(*logs)
     for number in (signal.SIGINT, signal.SIGTERM):
         # They go to whole groups of processes; the parent decides when its children end. Not SIG_IGN, which
         # programs that a handler starts would inherit.
@@ -40,7 +49,11 @@ def main(fd: int, parent: int) -> None:
     while True:
         order = orders.get()
         try:
-            answer = _load(order, tasks) if isinstance(order, m.Load) else _work(order, *tasks[order.target])
+            if isinstance(order, m.Load):
+                answer = _load(order, tasks)
+                configure_rest()
+            else:
+                answer = copy_context().run(_work, order, *tasks[order.target])
         except BaseException as error:
             answer = _raised(error, "panicked")
         _flush()
@@ -89,6 +102,18 @@ def _work(order: m.Work, function: Any, signature: Signature) -> m.FromChild:
         args, kwargs = signature.decode(order.args)
     except InvalidArguments as error:
         return _raised(error, "invalid args")
+    ELSEWHERE.set(order.fields)
+    captured: list[str] = []
+    with _request_of(order), catching(lambda value: captured.append(signature.encode_captured(value))):
+        answer = _call(function, signature, args, kwargs)
+    if captured:
+        answer.captured = captured[-1]
+    return answer
+
+
+def _call(
+    function: Any, signature: Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> m.Returned | m.Raised | m.Decided:
     try:
         value = function(*args, **kwargs)
     except o.Outcome as outcome:
@@ -107,7 +132,13 @@ def _work(order: m.Work, function: Any, signature: Signature) -> m.FromChild:
         return _raised(error, "bad result")
 
 
-def _decided(outcome: o.Outcome, signature: Signature) -> m.FromChild:
+def _request_of(order: m.Work) -> AbstractContextManager[object]:
+    """So that what the handler enqueues belongs to the same request."""
+    found = order.fields.get(REQUEST_ID)
+    return request_id(found) if isinstance(found, str) and found else nullcontext()
+
+
+def _decided(outcome: o.Outcome, signature: Signature) -> m.Raised | m.Decided:
     """An outcome as plain data."""
     match outcome:
         case o.Retry():
@@ -127,7 +158,7 @@ def _decided(outcome: o.Outcome, signature: Signature) -> m.FromChild:
             )
 
 
-def _rescheduled(outcome: o.Reschedule, signature: Signature) -> m.FromChild:
+def _rescheduled(outcome: o.Reschedule, signature: Signature) -> m.Raised | m.Decided:
     import time
 
     try:

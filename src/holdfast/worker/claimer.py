@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -16,18 +15,19 @@ from holdfast.core.times import SECOND
 from holdfast.store.marks import Marks
 from holdfast.store.statement import Wake
 from holdfast.store.verbs.audience import listen
-from holdfast.store.verbs.claim import lanes as read_lanes
-from holdfast.store.verbs.claim import probe
 from holdfast.worker import batches
 from holdfast.worker.backoff import Reach
 from holdfast.worker.batches import STALE, Batches
 from holdfast.worker.lanes import Lanes
+from holdfast.worker.lookout import Lookout
 from holdfast.worker.part import Part
+from holdfast.worker.pulse import Pulse
 from holdfast.worker.suspects import Suspects
 
 if TYPE_CHECKING:
     from holdfast.store.base import Channel
     from holdfast.store.records import LaneMark
+    from holdfast.store.verbs.pauses import Halted
     from holdfast.worker.capacity import Ask, Capacity
     from holdfast.worker.executor import Executor
     from holdfast.worker.life import Life
@@ -36,14 +36,8 @@ logger = logging.getLogger("holdfast.worker")
 
 UNSETTLED = 4000
 """So many outcomes may wait to be written before no more is claimed."""
-LOOK_PAUSE = 0.002
-"""Seconds between two looks at the lanes, however much news comes."""
-LOOK_AFTER = 0.05
-"""The same for a worker that has enough to claim, or that only wants to know when more will be due."""
 UNCONFIRMED = 0.05
 """Seconds to wait for a beat, where it isn't certain that the store still knows the worker for alive."""
-SWEEP_SHARE = 10
-"""A look at all lanes from their start waits for so many times its cost before the next."""
 AUDIENCE_SECONDS = 20
 """For so long an idle worker is told of due jobs after it has last said that it is idle."""
 DEAR = 10
@@ -68,6 +62,8 @@ class ClaimerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Tell the store when idle, to be told of due jobs."""
     apart: frozenset[str] = frozenset()
     """The names of tasks whose jobs get leases of their own."""
+    fifo: Callable[[], Collection[str]] = frozenset
+    """Tells the names of the queues that are known to be FIFO queues."""
     burst: bool = False
     """Tell when nothing due is left."""
     max_jobs: int | None = None
@@ -89,6 +85,10 @@ class Surroundings(batches.Surroundings, Protocol):
     def may_claim(self, now: float) -> bool:
         """False while the worker may have been declared dead, without having been told yet: what it claims then
         would be taken from it, and charged."""
+        ...
+
+    def idle(self) -> None:
+        """It has claimed something since the last time, nothing is in hand any more, and nothing is due."""
         ...
 
     def drained(self) -> None:
@@ -124,27 +124,34 @@ class Claimer:
         options: ClaimerOptions,
     ) -> None:
         self._worker = worker
-        self._channel = channel
+        self.pulse = Pulse()
+        self._channel = channel = self.pulse.over(channel)
         self._capacity = capacity
         self._options = options
         self._batches = Batches(
-            worker, channel, executors, capacity, options.limits, options.max_jobs, options.apart
+            worker,
+            channel,
+            executors,
+            capacity,
+            options.limits,
+            options.max_jobs,
+            options.apart,
+            options.fifo,
         )
         self._lanes = Lanes(options.queues, Marks() if options.marks else None)
+        self._lookout = Lookout(
+            channel, self._lanes, worker.now, queues=options.queues, poll=options.poll, marks=options.marks
+        )
         self._suspects = Suspects()
         self._bell = Event()
         self._stopping = False
         self._ended = False
         self._reach = Reach(logger, "claim jobs")
-        self._looked_at = 0.0
-        self._sweep_at = 0.0
         self._idle_until = 0.0
         """Until when the store knows that this worker is idle."""
-        self._look_at = 0.0
-        """When the lanes are to be read again."""
-        self._anything = False
-        """Something has changed and nobody said what."""
         self._narrow_again_at = 0.0
+        self._has_worked = False
+        """It has claimed something since it was last told that it is idle."""
         self._part = Part("claimer", self._carry)
 
     @property
@@ -161,8 +168,11 @@ class Claimer:
 
     def hear(self, wake: Wake) -> None:
         """News from the store, in any thread."""
+        if wake.control:
+            self._lookout.control = True
+            self._bell.set()
         if wake.anything or any(queue == "*" for queue, _, _ in wake.due):
-            self._anything = True
+            self._lookout.hear_of_anything()
             self._bell.set()
         if self._lanes.wake(wake, self._worker.now()):
             self._bell.set()
@@ -201,20 +211,28 @@ class Claimer:
                 self._worker.failed(error)
                 return
             except StoreError as error:
-                self._worker.trouble(error)
+                self._trouble(error)
                 pause = self._reach.failed(error)
             except Exception as error:
                 logger.exception("claiming failed in a way that it should not; it goes on")
-                self._worker.trouble(error)
+                self._trouble(error)
                 pause = 1.0
+            self.pulse.beat(pause)
             if pause > 0:
                 self._bell.wait(pause)
+
+    def _trouble(self, error: BaseException) -> None:
+        self.pulse.failed(error)
+        self._worker.trouble(error)
 
     def _turn(self) -> float:
         """Do what can be done now; returns for how many seconds to wait for news then."""
         now = monotonic()
         life = self._worker.life
         self._batches.give_back_stale(now)
+        if self._lookout.control:
+            # Also where there is no room: what waits for a slot may be paused.
+            self._look(now)
         if not self._worker.may_claim(now):
             return UNCONFIRMED
         if self._suspects.lease in life.leases:
@@ -227,9 +245,10 @@ class Claimer:
         if ask is None:
             return STALE / 4
         store_now = self._worker.now()
-        pause = LOOK_AFTER if self._lanes.any_due(store_now) else LOOK_PAUSE
-        if now >= self._look_at or (self._anything and now >= self._looked_at + pause):
+        if self._lookout.is_due(now, store_now):
             self._look(now)
+        if self._lanes.turns_due(store_now):
+            self._lookout.give_turns()
         return self._serve(ask, life, now, store_now)
 
     def _serve(self, ask: Ask, life: Life, now: float, store_now: int) -> float:
@@ -247,6 +266,10 @@ class Claimer:
             return 0
         if plan:
             return self._options.poll  # a settlement rings
+        if self._has_worked and suspect is None and not life.leases:
+            self._has_worked = False
+            self._worker.idle()
+        self.pulse.worked()
         if (
             self._options.burst
             and not life.leases
@@ -257,13 +280,13 @@ class Claimer:
             return self._options.poll
         if self._options.audience and now > self._idle_until - AUDIENCE_SECONDS / 2:
             return self._say_idle(life, now)
-        return self._until_due(now)
+        return self._lookout.until_due(now)
 
     def _say_idle(self, life: Life, now: float) -> float:
         """Ask to be told of due jobs, and look once more: some may have come before that was known."""
         self._channel.write(listen, life.id, "worker", AUDIENCE_SECONDS)
         self._idle_until = now + AUDIENCE_SECONDS
-        self._look_at = now
+        self._lookout.look_by(now)
         return 0
 
     def _ask(self, now: float) -> Ask | None:
@@ -279,35 +302,21 @@ class Claimer:
         left = self._batches.left
         return ask if left is None else ask._replace(limit=min(ask.limit, left))
 
-    def _look(self, now: float) -> None:
-        """Learn which lanes there are."""
-        self._anything = False
-        self._lanes.look_begins()
-        if self._options.marks and now < self._sweep_at:
-            known = self._lanes.known()
-            self._lanes.learn(self._channel.read(probe, known) if known else [], self._worker.now())
-        else:
-            self._lanes.learn(self._channel.read(read_lanes, self._options.queues), self._worker.now())
-            # Under an old snapshot a look at all there is walks over what was claimed long ago: not too often then.
-            pause = self._options.poll * random.uniform(0.75, 1.0)
-            self._sweep_at = now + max(pause, SWEEP_SHARE * (monotonic() - now))
-        self._reach.worked()
-        self._looked_at = now
-        self._look_at = now + self._options.poll * random.uniform(0.75, 1.0)
+    @property
+    def halted(self) -> Halted:
+        """What is paused, as far as is known."""
+        return self._lookout.halted
 
-    def _until_due(self, now: float) -> float:
-        """For how long nothing will be due, as far as is known."""
-        until = self._looked_at + LOOK_PAUSE if self._anything else self._look_at
-        store_now = self._worker.now()
-        due = self._lanes.next_due(store_now)
-        if due is not None:
-            until = min(until, now + (due - store_now) / SECOND)
-        return max(0.001, until - now)
+    def _look(self, now: float) -> None:
+        self._lookout.look(now)
+        self._reach.worked()
 
     def _nothing_left(self, now: float) -> bool:
         """At the end of a burst: a look that began when nothing was in hand shows nothing due."""
         self._look(now)
         store_now = self._worker.now()
+        if self._lanes.turns_due(store_now):
+            return False
         return not self._lanes.plan(store_now) and self._lanes.suspect(store_now) is None
 
     # --- claiming ---
@@ -318,6 +327,8 @@ class Claimer:
         self._lanes.look_begins()
         jobs = self._batches.take(life, plan, limit, tasks)
         self._reach.worked()
+        self._has_worked = self._has_worked or bool(jobs)
+        self.pulse.worked()
         if ask.all_kinds:
             # Marks may not pass what a claim has left out.
             self._lanes.claimed(plan, jobs, limit)
@@ -328,7 +339,7 @@ class Claimer:
             # What is due and was not taken, nobody here can take; a look finds what becomes due.
             again = since + int(self._options.poll * SECOND) if not jobs else None
             self._lanes.emptied(plan, since, again)
-            self._look_at = min(self._look_at, max(now, self._looked_at + LOOK_AFTER))
+            self._lookout.look_after_claim(now)
 
     def _claim_suspect(self, life: Life, mark: LaneMark) -> float:
         tasks = [name for names in self._options.tasks.values() for name in names]
@@ -337,6 +348,7 @@ class Claimer:
         jobs = self._batches.take(life, [mark], 1, tasks)
         self._reach.worked()
         if jobs:
+            self._has_worked = True
             self._suspects.claimed(jobs[0].lease)
         else:
             self._lanes.emptied([mark], since, since + int(self._options.poll * SECOND))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from holdfast.core.errors import StoreClosed
 from holdfast.core.outcomes import Interrupted, Outcome, Raised, Succeeded
 from holdfast.core.policy import DEFAULT
 from holdfast.core.times import SECOND
+from holdfast.store.verbs.queues import stored_settings
 from holdfast.store.verbs.workers import unregister
 from holdfast.worker.capacity import Capacity
 from holdfast.worker.claimer import Claimer, ClaimerOptions
@@ -30,6 +31,7 @@ from holdfast.worker.processes import ProcessExecutor
 from holdfast.worker.progress import ProgressKeeper
 from holdfast.worker.runner import Runner
 from holdfast.worker.runs import Lease, Run, Will
+from holdfast.worker.scheduler import Scheduler
 from holdfast.worker.settler import Settler
 from holdfast.worker.threads import ThreadExecutor
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from holdfast.core.job import Claimed, Settlement
     from holdfast.store.statement import Wake
     from holdfast.worker.executor import Executor
+    from holdfast.worker.here import Here
     from holdfast.worker.observers import Observers
     from holdfast.worker.options import WorkerOptions
     from holdfast.worker.stop import Stop
@@ -58,6 +61,7 @@ class Crew:
         tasks: those served.
         stop: how the worker is asked to end.
         observers: told what happens.
+        here: the thread that plain functions run in; None takes threads of its own.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Crew:
         tasks: Sequence[Task[Any, Any]],
         stop: Stop,
         observers: Observers,
+        here: Here | None = None,
     ) -> None:
         self.client = client
         self.state: Any = None
@@ -74,6 +79,7 @@ class Crew:
         self._tasks = tasks
         self._stop = stop
         self._observers = observers
+        self._here = here
         self._store = store = client.store
         self.clock = Clock(store.now())
         self.life = Life(self, self.new_id())
@@ -84,7 +90,7 @@ class Crew:
         self._proof = ExitStack()
         """That the present life lives."""
         self._channels = ExitStack()
-        self.runner = Runner(client.registry, self.clock)
+        self.runner = Runner(client.registry, self.clock, observers, tasks)
         self.settler = Settler(
             self._channel("settler"), self.clock, self._log, observers, self._after_flush, self.failed
         )
@@ -93,8 +99,12 @@ class Crew:
             options.concurrency, self.runner, self.settler.report, self._ring, options.cancel_grace / SECOND
         )
         self.executors = self._make_executors()
-        self.claimer = self._make_claimer()
-        self.maintenance = Maintenance(self, store, self._channel("maintenance"), self._policies, options)
+        self.claimer = claimer = self._make_claimer()
+        self.runner.halted = lambda: claimer.halted
+        # Two parts that seldom have something to do share a connection.
+        quiet = self._channel("maintenance")
+        self.maintenance = Maintenance(self, store, quiet, self._policies, options)
+        self.scheduler = Scheduler(self, client, store, quiet)
         self.heartbeat = Heartbeat(
             self,
             store,
@@ -116,6 +126,8 @@ class Crew:
             match kind:
                 case "async":
                     made[kind] = self.loop_executor
+                case "thread" if self._here is not None:
+                    made[kind] = self._here.executor(self.runner, report, self._ring, grace)
                 case "thread":
                     made[kind] = ThreadExecutor(options.threads, self.runner, report, self._ring, grace)
                 case _:
@@ -140,6 +152,7 @@ class Crew:
             marks=self._store.wants_marks,
             audience=self._store.wants_audience,
             apart=frozenset(task.name for task in self._tasks if task.transactional),
+            fifo=self._policies.fifo,
             burst=options.burst,
             max_jobs=options.max_jobs,
         )
@@ -165,15 +178,19 @@ class Crew:
         """
         self.state = state
         self._proof.enter_context(self._store.proof_of_life(self.life.id))
+        # Before the first claim: which queues are FIFO queues, and where their dead letters go.
+        self._policies.learn(self._store.read(stored_settings))
         self.settler.start()
         self.heartbeat.begin()
         self.maintenance.start()
+        self.scheduler.start()
         self.claimer.start()
 
     def hear(self, wake: Wake) -> None:
         """News from the store."""
         self.claimer.hear(wake)
         self.heartbeat.hear(wake)
+        self.scheduler.hear(wake)
 
     def in_hand(self) -> bool:
         """True while something is claimed and not settled, or still runs, or a claim may still bring something."""
@@ -200,6 +217,7 @@ class Crew:
     def close(self) -> None:
         """End the threads and the ways to the store."""
         self.claimer.join(5)
+        self.scheduler.stop()
         self.maintenance.stop()
         self.progress_keeper.stop()
         for executor in self.executors.values():
@@ -256,7 +274,11 @@ class Crew:
 
     @property
     def dead_are_known(self) -> bool:
-        return self.maintenance.has_rescued
+        # And what was due at the start has been fired: a burst ends with that.
+        return self.maintenance.has_rescued and self.scheduler.has_looked
+
+    def idle(self) -> None:
+        self._observers.idle()
 
     def drained(self) -> None:
         self._stop.ask(inf)
@@ -313,11 +335,21 @@ class Crew:
 
     # --- what others tell ---
 
+    def looked(self) -> None:
+        if self._options.burst:
+            self.claimer.ring()
+
     def rescued(self, settlements: Sequence[Settlement]) -> None:
         self._log.settled("", settlements)
         self._observers.rescued(settlements)
         if self._options.burst:
             self.claimer.ring()
+
+    def given_up(self, settlements: Sequence[Settlement]) -> None:
+        self._observers.given_up(settlements)
+
+    def committing(self, settlements: Sequence[Settlement]) -> AbstractContextManager[object]:
+        return self._observers.committing(settlements)
 
     def _progress_refused(self, lease: str, job_id: str) -> None:
         for run in self.life.runs():

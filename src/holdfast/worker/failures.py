@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from holdfast.core.failures import type_name
 from holdfast.core.job import Failure
 from holdfast.core.payload import cap, clean_text
 
@@ -34,16 +35,6 @@ def found_elsewhere(error: BaseException, failure: Failure) -> BaseException:
     """Make `describe` return this for the exception."""
     setattr(error, _FOUND_ELSEWHERE, failure)
     return error
-
-
-def type_name(cls: type[BaseException]) -> str:
-    """`ValueError`, `app.errors.NoSuchCustomer`; Holdfast's own as they are imported: `holdfast.Retry`."""
-    module: Any = cls.__module__  # a class may say anything of itself
-    if module == "builtins" or not isinstance(module, str):
-        return cls.__qualname__
-    if module == "holdfast" or module.startswith("holdfast."):
-        return f"holdfast.{cls.__qualname__}"
-    return f"{module}.{cls.__qualname__}"
 
 
 def _kept(text: str) -> str:

@@ -20,6 +20,7 @@ from holdfast.worker.backoff import Reach
 from holdfast.worker.liveness import Beat, Liveness
 from holdfast.worker.orders import keys, orders
 from holdfast.worker.part import Part
+from holdfast.worker.pulse import Pulse
 
 if TYPE_CHECKING:
     from holdfast.store.base import Channel, Store
@@ -89,7 +90,8 @@ class Heartbeat:
     ) -> None:
         self._worker = worker
         self._store = store
-        self._channel = channel
+        self.pulse = Pulse()
+        self._channel = self.pulse.over(channel)
         self._clock = clock
         self._interval = interval
         self._lease = lease
@@ -134,6 +136,11 @@ class Heartbeat:
         self._anything = True
         self._bell.set()
 
+    @property
+    def alive(self) -> bool:
+        """Its thread goes on."""
+        return self._part.alive
+
     def stop(self) -> None:
         self._stopping = True
         self._bell.set()
@@ -144,6 +151,7 @@ class Heartbeat:
     def _carry(self) -> None:
         beat_at = monotonic() + self._interval
         while not self._stopping:
+            self.pulse.beat()
             now = monotonic()
             if now >= beat_at:
                 beat_at = now + self._interval
@@ -162,6 +170,7 @@ class Heartbeat:
             action()
         except StoreError as error:
             self._liveness.failed()
+            self.pulse.failed(error)
             self._worker.trouble(error)
             self._reach.failed(error)
         except Exception as error:
@@ -196,6 +205,7 @@ class Heartbeat:
         self._clock.set(self._store.now())
         self._look(monotonic())
         self._reach.worked()
+        self.pulse.worked()
 
     def _look(self, now: float) -> None:
         found = self._liveness.look(self._channel.read(beats), now)

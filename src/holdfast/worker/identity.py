@@ -26,7 +26,7 @@ def worker_row(
         tasks: those that it serves.
         options: its settings.
     """
-    known = registry.names()
+    known = list(dict.fromkeys([*registry.names(), *(task.name for task in tasks)]))
     return WorkerRow(
         id=worker,
         host=socket.gethostname(),
@@ -34,7 +34,7 @@ def worker_row(
         version=_version(),
         queues=None if options.queues is None else list(options.queues),
         tasks=known,
-        restricted=len(tasks) < len(known),
+        restricted=options.passing or len(tasks) < len(known),
         concurrency=options.concurrency,
     )
 

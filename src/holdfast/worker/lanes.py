@@ -13,6 +13,8 @@ from holdfast.core.times import SECOND
 from holdfast.store.marks import Marks
 from holdfast.store.records import LaneDue, LaneMark
 from holdfast.store.statement import Wake
+from holdfast.store.verbs.claim import TURNS
+from holdfast.store.verbs.pauses import Halted
 
 NOW = 0
 JUST_NOW = 5 * SECOND
@@ -50,14 +52,23 @@ class Lanes:
         self._heard: dict[Key, int] = {}
         """News since the store was last asked, which its answer may not tell."""
         self._vain: dict[Key, _Vain] = {}
-        self._turns: deque[str] = deque()
+        self._order: deque[str] = deque()
         """The queues in the order in which they are served next."""
+        self._turns_due: int | None = None
+        """When a turn is to be given to a job that waits for it; None is not as far as is known."""
+        self._turns_heard: int | None = None
+        """The same by news since the store was last asked."""
+        self._halted = Halted()
 
     # --- what is heard and seen ---
 
     def wake(self, wake: Wake, now: int) -> bool:
         """Take in news at the store's time `now`; True if they tell of something that is served here."""
         told = False
+        if wake.turns:
+            with self._lock:
+                self._turns_due = self._turns_heard = NOW
+            told = True
         if wake.due:
             with self._lock:
                 for queue, lane, run_at in wake.due:
@@ -72,6 +83,7 @@ class Lanes:
         """Call it before the store is asked: news that come from now on may not be in the answer."""
         with self._lock:
             self._heard.clear()
+            self._turns_heard = None
 
     def known(self) -> list[LaneMark]:
         """The known lanes from their marks on: a look at these is cheap."""
@@ -83,7 +95,12 @@ class Lanes:
         with self._lock:
             self._due = {}
             self._known = set(self._heard)
+            self._turns_due, self._turns_heard = self._turns_heard, None
             for lane in found:
+                if lane.queue == TURNS:
+                    self._turns_due = min(
+                        lane.run_at, lane.run_at if self._turns_due is None else self._turns_due
+                    )
                 if self._serves(lane.queue):
                     self._known.add((lane.queue, lane.lane))
                     self._see(lane, now)
@@ -94,30 +111,58 @@ class Lanes:
                 self._due[key] = min(run_at, self._due.get(key, run_at))
             self._heard.clear()
 
+    def pauses(self, halted: Halted) -> None:
+        """What is paused has changed, or may have: what was passed over or looked for in vain is to be seen again."""
+        with self._lock:
+            self._halted = halted
+            self._vain.clear()
+            if self._marks is not None:
+                self._marks.reset()
+
     # --- what to claim ---
 
     def any_due(self, now: int) -> bool:
         """True if a lane may hold something due, suspects left aside."""
         with self._lock:
-            return any(run_at <= now and not is_suspect(key[1]) for key, run_at in self._due.items())
+            return any(not is_suspect(lane) for _, lane in self._due_at(now))
 
     def plan(self, now: int) -> list[LaneMark]:
         """The lanes to claim from at the store's time `now`, without suspects: one queue after the other, each with
         its highest priority first. Who was first goes to the end for the next time."""
         with self._lock:
-            lanes = [key for key, run_at in self._due.items() if run_at <= now and not is_suspect(key[1])]
+            lanes = [key for key in self._due_at(now) if not is_suspect(key[1])]
             return self._placed(self._in_turn(lanes) if len(lanes) > 1 else lanes)
 
     def suspect(self, now: int) -> LaneMark | None:
         """A lane of suspects that may hold a due one."""
         with self._lock:
-            lanes = [key for key, run_at in self._due.items() if run_at <= now and is_suspect(key[1])]
+            lanes = [key for key in self._due_at(now) if is_suspect(key[1])]
             return LaneMark(*max(lanes, key=lambda key: key[1])) if lanes else None
 
     def next_due(self, now: int) -> int | None:
-        """The earliest time after `now` at which something may become due."""
+        """The earliest time after `now` at which something may become due, or a turn be given."""
         with self._lock:
-            return min((run_at for run_at in self._due.values() if run_at > now), default=None)
+            halted = self._halted
+            times = [at for (queue, _), at in self._due.items() if at > now and not halted.queue(queue)]
+            if self._turns_due is not None:
+                times.append(max(self._turns_due, now))
+            return min(times, default=None)
+
+    def turns_due(self, now: int) -> bool:
+        """True if a turn may be given."""
+        with self._lock:
+            return self._turns_due is not None and self._turns_due <= now
+
+    def turns_begin(self) -> None:
+        """Turns are about to be given: only news from now on count."""
+        with self._lock:
+            self._turns_due = self._turns_heard = None
+
+    def turns_at(self, due: int | None) -> None:
+        """Turns were given; the next one is at this time, as far as is known."""
+        with self._lock:
+            if due is not None:
+                self._turns_due = min(due, due if self._turns_due is None else self._turns_due)
 
     # --- what a claim has shown ---
 
@@ -148,8 +193,12 @@ class Lanes:
 
     # --- with the lock held ---
 
+    def _due_at(self, now: int) -> list[Key]:
+        lanes = [key for key, run_at in self._due.items() if run_at <= now]
+        return [key for key in lanes if not self._halted.queue(key[0])] if self._halted else lanes
+
     def _serves(self, queue: str) -> bool:
-        return queue != "*" and (self._queues is None or queue in self._queues)
+        return queue not in ("*", TURNS) and (self._queues is None or queue in self._queues)
 
     def _hear(self, key: Key, run_at: int) -> None:
         self._known.add(key)
@@ -174,10 +223,10 @@ class Lanes:
         queues = {queue for queue, _ in lanes}
         if len(queues) == 1:
             return sorted(lanes, key=lambda key: -key[1])
-        self._turns.extend(sorted(queues.difference(self._turns)))
-        rank = {queue: place for place, queue in enumerate(self._turns)}
+        self._order.extend(sorted(queues.difference(self._order)))
+        rank = {queue: place for place, queue in enumerate(self._order)}
         ordered = sorted(lanes, key=lambda key: (rank[key[0]], -key[1]))
         first = ordered[0][0]
-        self._turns.remove(first)
-        self._turns.append(first)
+        self._order.remove(first)
+        self._order.append(first)
         return ordered

@@ -9,18 +9,22 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from holdfast.client.log import queue_logger
+from holdfast.client.log import FIELDS as RUN_FIELDS
+from holdfast.client.log import LogFields, queue_logger
+from holdfast.core.payload import decode_meta
+from holdfast.core.printable import clean, clean_lines
 from holdfast.core.states import JobState
 from holdfast.core.times import SECOND
+from holdfast.middleware.request_id import REQUEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from holdfast.core.job import Settlement
 
-FIELDS = ("job_id", "task", "queue", "run", "attempt", "worker", "state", "reason", "seconds", "request_id")
+FIELDS = (*RUN_FIELDS, "state", "reason", "seconds")
 """What a line may carry beside its message."""
 
 
@@ -109,14 +113,44 @@ def _fields(worker: str, settlement: Settlement) -> dict[str, Any]:
         "state": str(settlement.state),
         "reason": None if settlement.reason is None else str(settlement.reason),
         "seconds": seconds,
+        "request_id": None if job.meta is None else decode_meta(job.meta).get(REQUEST_ID),
     }
 
 
 class TextFormatter(logging.Formatter):
-    """`2030-01-31 09:00:00.123 WARNING holdfast.mail: message`; the time is local."""
+    """`2030-01-31 09:00:00.123 WARNING holdfast.mail: message`; the time is local.
+
+    A line of a run says of which job it is, and for which request, where its message doesn't. Control characters are
+    written as escapes, and tracebacks are indented: what handlers say can't pass for another line.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        # Not by the base class, which would take a traceback that another formatter has kept in the record.
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record, self.datefmt)
+        parts = [clean(self.formatMessage(record))]
+        if record.exc_info:
+            parts.append(_indented(self.formatException(record.exc_info)))
+        if record.stack_info:
+            parts.append(_indented(self.formatStack(record.stack_info)))
+        return "\n".join(parts)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class calls it so
+        line = super().formatMessage(record)
+        has = record.__dict__
+        said: list[str] = []
+        if has.get("job_id") is not None and str(has["job_id"]) not in line:
+            said.append(f"{has.get('task')} {has['job_id']} run {has.get('run')}")
+        if has.get("request_id") is not None:
+            said.append(f"request {has['request_id']}")
+        return f"{line} [{', '.join(said)}]" if said else line
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in clean_lines(text).split("\n"))
 
 
 class JsonFormatter(logging.Formatter):
@@ -139,11 +173,34 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def configure(level: str | int = "INFO", style: Literal["text", "json"] = "text") -> None:
+Style: TypeAlias = Literal["text", "json"]
+
+_configured: tuple[int, Style] | None = None
+
+
+def configure(level: str | int = "INFO", style: Style = "text") -> None:
     """Write what `holdfast` logs to standard error. For the command line; libraries leave logging to the program."""
+    global _configured
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    handler.addFilter(LogFields())
     logger = logging.getLogger("holdfast")
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper() if isinstance(level, str) else level)
     logger.propagate = False
+    _configured = (logger.level, style)
+
+
+def configure_rest() -> None:
+    """Write what all other loggers say likewise, unless the application has configured that itself by now."""
+    root = logging.getLogger()
+    if _configured is None or root.handlers:
+        return
+    root.handlers[:] = logging.getLogger("holdfast").handlers
+    if root.level == logging.WARNING:  # as Python begins
+        root.setLevel(_configured[0])
+
+
+def configured() -> tuple[int, Style] | None:
+    """What `configure` was called with: the number of the level, and the style. For child processes."""
+    return _configured

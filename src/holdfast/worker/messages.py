@@ -23,6 +23,8 @@ class Work(msgspec.Struct, tag=True):
 
     target: str
     args: str
+    fields: dict[str, str | int] = {}
+    """What lines that are logged meanwhile carry."""
 
 
 class Ready(msgspec.Struct, tag=True):
@@ -33,6 +35,8 @@ class Returned(msgspec.Struct, tag=True):
     """From the child: the result as JSON text."""
 
     result: str
+    captured: str | None = None
+    """A result that code below the handler has captured, as JSON text. So in the others."""
 
 
 class Raised(msgspec.Struct, tag=True):
@@ -43,6 +47,7 @@ class Raised(msgspec.Struct, tag=True):
     """`module:qualname` of its class and of those that this derives from, nearest first."""
     how: str = "raised"
     """raised, panicked, invalid args, bad result."""
+    captured: str | None = None
 
 
 class Decided(msgspec.Struct, tag=True):
@@ -56,6 +61,7 @@ class Decided(msgspec.Struct, tag=True):
     """When a reschedule is due."""
     args: str | None = None
     cause: Raised | None = None
+    captured: str | None = None
 
 
 ToChild = Load | Work

@@ -31,6 +31,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Process handlers that run at a time; None is the number of CPUs."""
     burst: bool = False
     """End once nothing that is due is left."""
+    passing: bool = False
+    """It is here for a moment only, and no witness of which tasks nobody knows."""
     shutdown_timeout: int = 30 * SECOND
     """How long running jobs may go on once the worker was asked to stop."""
     cancel_grace: int = 2 * SECOND
@@ -43,8 +45,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How long to wait at most before looking for jobs that no wake-up has told of."""
     lease: int = 30 * SECOND
     """A worker silent for so long is dead. All workers of a database should agree on it."""
-    cleanup_interval: int = 60 * SECOND
-    """How often what need not be kept is looked for."""
+    cleanup_interval: int | None = 60 * SECOND
+    """How often what need not be kept is looked for; None never looks."""
     unknown_task_grace: int = 3600 * SECOND
     """How long a due job may wait while no worker of its queue knows its task."""
 
@@ -57,7 +59,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for name in ("shutdown_timeout", "cancel_grace", "unknown_task_grace"):
             _at_least(name, getattr(self, name), 0)
         _at_least("poll_interval", self.poll_interval, 1_000, "a millisecond")
-        _at_least("cleanup_interval", self.cleanup_interval, 10_000, "10 milliseconds")
+        if self.cleanup_interval is not None:
+            _at_least("cleanup_interval", self.cleanup_interval, 10_000, "10 milliseconds")
         _at_least("lease", self.lease, SECOND // 5, "0.2 seconds")
         _names("queues", self.queues)
         _names("tasks", self.tasks)

@@ -9,24 +9,19 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from holdfast.client.queues import stored_level
+import msgspec
+
+from holdfast.client.queues import stored_fifo, stored_letter, stored_level
 from holdfast.core.overrides import decode
 from holdfast.core.policy import Policy, PolicyLevel, resolve_policy
-from holdfast.store.statement import Statement, Verb
 
 if TYPE_CHECKING:
     from holdfast.client.registry import Registry
-    from holdfast.core.job import Claimed
+    from holdfast.core.job import Claimed, DeadLetter
 
 logger = logging.getLogger("holdfast.worker")
 
 KEPT = 1000
-
-
-def stored_settings() -> Verb[list[tuple[str, str]]]:
-    """The names and settings of all queues that any code has declared."""
-    rows = yield Statement("list_queues")
-    return [(str(row[0]), str(row[1])) for row in rows]
 
 
 class Policies:
@@ -38,19 +33,33 @@ class Policies:
         self._declared = {queue.name for queue in registry.queues()}
         self._stored: dict[str, PolicyLevel] = {}
         """Of queues that this code doesn't declare."""
+        self._letters: dict[str, DeadLetter] = {}
+        """What they get as dead-letter queues: a queue may be declared where its dead-letter queue isn't."""
+        self._own_fifo = frozenset(queue.name for queue in registry.queues() if queue.fifo)
+        self._fifo = self._own_fifo
 
     def learn(self, settings: Sequence[tuple[str, str]]) -> None:
         """Take in the names and settings of queues as they are stored."""
         found: dict[str, PolicyLevel] = {}
+        letters: dict[str, DeadLetter] = {}
+        fifo: set[str] = set()
         for name, text in settings:
             if name not in self._declared:
                 try:
                     found[name] = stored_level(text)
+                    letters[name] = stored_letter(name, text)
+                    if stored_fifo(text):
+                        fifo.add(name)
                 except Exception:  # of a later release, or somebody's own
                     logger.warning("the stored settings of queue %s can't be read; its defaults count", name)
-        if found != self._stored:
-            self._stored = found
+        self._fifo = self._own_fifo.union(fifo)
+        if (found, letters) != (self._stored, self._letters):
+            self._stored, self._letters = found, letters
             self._kept.clear()
+
+    def fifo(self) -> frozenset[str]:
+        """The names of the queues that are known to be FIFO queues."""
+        return self._fifo
 
     def of(self, job: Claimed) -> Policy:
         """The policy of a job; of its queue alone where its task isn't known here."""
@@ -61,6 +70,9 @@ class Policies:
             policy = (
                 self._registry.policy_for(job.task, job.queue) if level is None else resolve_policy([level])
             )
+            if policy.dead_letter is not None:
+                letter = self._letters.get(policy.dead_letter.queue, policy.dead_letter)
+                policy = msgspec.structs.replace(policy, dead_letter=letter)
             if job.overrides is not None:
                 policy = policy.with_overrides(decode(job.overrides))
             if len(self._kept) >= KEPT:

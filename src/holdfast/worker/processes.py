@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
+from holdfast.client.log import fields_of
 from holdfast.core.outcomes import Crashed, Outcome, Raised
 from holdfast.worker.remote import Child, ChildDied
 from holdfast.worker.runs import Run
 from holdfast.worker.threads import Carrier, ThreadExecutor
+
+if TYPE_CHECKING:
+    from holdfast.client.context import JobContext
 
 logger = logging.getLogger("holdfast.worker")
 
@@ -74,13 +79,16 @@ class ChildCarrier(Carrier):
             return Raised(error)
         return None
 
-    def remote(self, run: Run, args: str) -> Outcome:
+    def remote(self, run: Run, ctx: JobContext) -> Outcome:
         """Run the handler in the child."""
         assert self._child is not None
         try:
-            return self._child.run(run.handler.target, args)
+            outcome, captured = self._child.run(run.handler.target, ctx.args, fields_of(ctx))
         except ChildDied as died:
             return self._crashed(run, f"the process that ran it died: {died}")
+        if captured is not None and run.context is not None:
+            run.context.captured = captured
+        return outcome
 
     def _crashed(self, run: Run, how: str) -> Outcome:
         self.leave()

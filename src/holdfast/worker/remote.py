@@ -15,6 +15,7 @@ from holdfast.core.job import Failure
 from holdfast.core.times import to_datetime, to_timedelta
 from holdfast.worker import messages as m
 from holdfast.worker.failures import found_elsewhere
+from holdfast.worker.logs import configured
 from holdfast.worker.messages import Line
 
 START_TIMEOUT = 60.0
@@ -35,7 +36,7 @@ class Child:
         with theirs:
             code = (
                 f"import sys; sys.path[:] = {sys.path!r}; sys.argv[:] = {sys.argv[:1]!r}\n"
-                f"from holdfast.worker.child import main; main({theirs.fileno()}, {os.getpid()})"
+                f"from holdfast.worker.child import main; main({theirs.fileno()}, {os.getpid()}, {configured()!r})"
             )
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-c", code], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
@@ -61,10 +62,17 @@ class Child:
             self._expect_ready(None)
             self._loaded.add(target)
 
-    def run(self, target: str, args: str) -> o.Outcome:
-        """Run a task that it has loaded. Raises ChildDied."""
-        self._send(m.Work(target, args))
-        return outcome_of(self._hear(None))
+    def run(
+        self, target: str, args: str, fields: dict[str, Any] | None = None
+    ) -> tuple[o.Outcome, str | None]:
+        """Run a task that it has loaded, its log lines with these fields; returns its outcome and what it captured.
+
+        Raises:
+            ChildDied: meanwhile.
+        """
+        self._send(m.Work(target, args, fields or {}))
+        answer = self._hear(None)
+        return outcome_of(answer), None if isinstance(answer, m.Ready) else answer.captured
 
     def kill(self) -> None:
         """End it now; whoever waits for it sees ChildDied. From any thread."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from holdfast.core.times import SECOND
+from holdfast.worker.reports import reporting
 from holdfast.worker.status import ExitStatus
 
 if TYPE_CHECKING:
+    from holdfast.worker.health import Health
     from holdfast.worker.worker import Worker
 
 logger = logging.getLogger("holdfast.worker")
@@ -30,11 +32,16 @@ Inbox = SimpleQueue[int]
 """Numbers of signals. A queue of this kind may be written to by a signal handler that interrupts its reader."""
 
 
-def run_worker(worker: Worker) -> ExitStatus:
+def run_worker(worker: Worker, *, probe: str | int | None = None) -> ExitStatus:
     """Start a worker and block until it ends.
 
     In the main thread it takes SIGINT and SIGTERM for its time: the first lets running jobs finish for
     `shutdown_timeout`, the second ends them at once, and a third is the program's own again.
+
+    Args:
+        worker: not started yet.
+        probe: answers `/health/live`, `/health/ready` and `/metrics` over HTTP here: a port of this host, or
+            "HOST:PORT".
 
     Raises:
         ConfigurationError: it can't begin.
@@ -42,7 +49,7 @@ def run_worker(worker: Worker) -> ExitStatus:
     """
     inbox: Inbox = SimpleQueue()
     worker.call_at_end(lambda: inbox.put(ENDED))
-    with signals(inbox):
+    with signals(inbox), reporting(worker), answering(probe, worker.health):
         _hold_lifeline(inbox)
         worker.start()
         told = 0
@@ -61,6 +68,16 @@ def run_worker(worker: Worker) -> ExitStatus:
                 give_back(SIGNALS)
         status = worker.wait()
     return ExitStatus.FAILED if status is None else status
+
+
+def answering(probe: str | int | None, look: Callable[[], Health]) -> AbstractContextManager[object]:
+    """Answer probes while entered, if an address is given for that."""
+    if probe is None:
+        return nullcontext()
+    # Only those who are asked need a server.
+    from holdfast.worker.probe import Probe
+
+    return Probe(probe, look)
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from math import inf
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.client.context import CURRENT, JobContext
 from holdfast.core import outcomes as o
@@ -14,20 +14,25 @@ from holdfast.core.errors import InvalidArguments
 from holdfast.core.times import to_timedelta
 from holdfast.middleware.base import around_process
 from holdfast.middleware.chain import compose_process, run_sync
+from holdfast.store.verbs.pauses import Halted
 from holdfast.worker.handlers import Handler
 from holdfast.worker.interrupt import RunInterrupted
+from holdfast.worker.observers import Observers
 from holdfast.worker.runs import Run, Will
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from holdfast.client.registry import Registry
+    from holdfast.client.task import Task
     from holdfast.worker.clock import Clock
 
 _RUN: ContextVar[Run] = ContextVar("holdfast.run")
 """What the innermost call of a chain of middleware runs. Set only where there is a chain."""
 _CALLS: ContextVar[SimpleQueue[Callable[[], None] | None]] = ContextVar("holdfast.calls")
 """Where a chain on the loop leaves the call of a handler that belongs into a thread."""
+
+NOBODY = Observers()
 
 
 class Runner:
@@ -36,11 +41,23 @@ class Runner:
     Args:
         registry: of the app.
         clock: the store's time.
+        observers: told of each begin.
+        served: the tasks that are run: those of the registry, or what stands in for them.
     """
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        clock: Clock,
+        observers: Observers = NOBODY,
+        served: Iterable[Task[Any, Any]] = (),
+    ) -> None:
         self._registry = registry
+        self._served = {task.name: task for task in served}
         self._clock = clock
+        self._begun = observers.begun
+        self.halted: Callable[[], Halted] = Halted
+        """Tells what is paused."""
         self.loop: asyncio.AbstractEventLoop | None = None
         """Where middleware that needs a loop runs."""
 
@@ -50,15 +67,15 @@ class Runner:
         Raises:
             UnknownTask: it isn't declared here.
         """
-        task = self._registry[task_name]
+        task = self._served.get(task_name) or self._registry[task_name]
         middleware = around_process(self._registry.process_middleware(task, queue))
         if not middleware:
             return Handler(task, None, on_loop=False)
         if task.kind == "async":
-            return Handler(task, compose_process(middleware, self._call_async_of), on_loop=False)
+            return Handler(task, compose_process(middleware, self._call_async_of, CURRENT), on_loop=False)
         on_loop = any(one.needs_loop for one in middleware)
         innermost = self._call_from_loop if on_loop else self._call_sync_of
-        return Handler(task, compose_process(middleware, innermost), on_loop=on_loop)
+        return Handler(task, compose_process(middleware, innermost, CURRENT), on_loop=on_loop)
 
     # --- async handlers, on the loop ---
 
@@ -67,8 +84,9 @@ class Runner:
         return self._in_time(run, await self._run_async(run))
 
     async def _run_async(self, run: Run) -> o.Outcome:
-        if run.will is not None:
-            return self.outcome_of_will(run)
+        early = self._not_begun(run)
+        if early is not None:
+            return early
         context = self._begin(run)
         handler = run.handler
         if handler.chain is None:
@@ -107,8 +125,9 @@ class Runner:
         return self._in_time(run, self._run_sync(run))
 
     def _run_sync(self, run: Run) -> o.Outcome:
-        if run.will is not None:
-            return self.outcome_of_will(run)
+        early = self._not_begun(run)
+        if early is not None:
+            return early
         context = self._begin(run)
         handler = run.handler
         if handler.chain is None:
@@ -127,7 +146,7 @@ class Runner:
     def _call_sync(self, run: Run, context: JobContext) -> o.Outcome:
         handler = run.handler
         if handler.kind == "process":
-            return handler.checked(run.by.remote(run, context.args))
+            return handler.checked(run.by.remote(run, context))
         try:
             args, kwargs = handler.decode(context.args)
         except InvalidArguments as error:
@@ -166,14 +185,28 @@ class Runner:
         run, loop = _RUN.get(), asyncio.get_running_loop()
         done: asyncio.Future[o.Outcome] = loop.create_future()
 
+        # What the middleware has set in context variables is for the handler as well.
+        variables = copy_context()
+
         def call() -> None:
-            outcome = self._call_sync(run, context)
+            outcome = variables.run(self._call_sync, run, context)
             loop.call_soon_threadsafe(lambda: None if done.done() else done.set_result(outcome))
 
         _CALLS.get().put(call)
         return await done
 
     # --- both ---
+
+    def _not_begun(self, run: Run) -> o.Outcome | None:
+        """The outcome of a run that isn't to begin; None for one that is."""
+        if run.will is not None:
+            return self.outcome_of_will(run)
+        halted = self.halted()
+        if halted and run.claimed_at < halted.at and halted.job(run.job.queue, run.job.task):
+            # It was claimed before the pause, and waited for a slot.
+            return o.Interrupted(started=False)
+        over = run.job.expires_at
+        return o.Expired(over) if over is not None and over <= self._clock.now() else None
 
     def _begin(self, run: Run) -> JobContext:
         job, clock = run.job, self._clock
@@ -183,6 +216,7 @@ class Runner:
         deadline = None if run.deadline == inf else clock.at(run.deadline)
         run.context = context = JobContext(run.lease.life, job, run.handler.task, deadline)
         CURRENT.set(context)
+        self._begun(run.lease.life.id, job)
         if run.will is not None:  # this very moment
             context.mark_cancelled()
         return context

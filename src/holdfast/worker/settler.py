@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import inf
 from threading import Event, Timer
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -17,8 +18,9 @@ from holdfast.core.outcomes import Outcome, Raised, Succeeded
 from holdfast.store.verbs.settle import settle
 from holdfast.store.verbs.settle_in import Conclusion, conclude
 from holdfast.worker.backoff import Reach
-from holdfast.worker.decide import decide
+from holdfast.worker.decide import decide, with_captured
 from holdfast.worker.part import Part
+from holdfast.worker.pulse import Pulse
 
 if TYPE_CHECKING:
     from holdfast.store.base import Channel
@@ -63,7 +65,8 @@ class Settler:
     ) -> None:
         self.received = 0
         """Outcomes taken in, in all; those of one run count once."""
-        self._channel = channel
+        self.pulse = Pulse()
+        self._channel = self.pulse.over(channel)
         self._clock = clock
         self._log = log
         self._observers = observers
@@ -91,6 +94,11 @@ class Settler:
             self._awake = True
             self._bell.set()
 
+    @property
+    def alive(self) -> bool:
+        """Its thread goes on."""
+        return self._part.alive
+
     def waiting(self) -> int:
         """Outcomes that are not written yet."""
         return len(self._done)
@@ -116,10 +124,13 @@ class Settler:
             if not self._done:
                 if self._give_up_at is not None:
                     return
+                self.pulse.beat(inf)
                 self._bell.wait()
+                self.pulse.beat()
                 self._awake = True
                 continue
             self._awake = True
+            self.pulse.beat()
             self._gather()
             batch = self._taken()
             try:
@@ -170,7 +181,9 @@ class Settler:
             flush = flushes.get(lease.life)
             if flush is None:
                 flush = flushes[lease.life] = _Flush(lease.life)
-            flush.add(run, decide(run.job, outcome, run.policy, at))
+            flush.add(run, with_captured(decide(run.job, outcome, run.policy, at), run))
+            if self._observers:
+                self._observers.decided(run.job, outcome)
         return all(self._write(flush) for flush in flushes.values())
 
     def _conclude(self, run: Run, outcome: Outcome, at: int) -> None:
@@ -181,7 +194,7 @@ class Settler:
             otherwise = Raised(
                 NotCommitted("the transaction given to settle_in was not committed when the handler returned")
             )
-        settlement = decide(run.job, otherwise, run.policy, at)
+        settlement = with_captured(decide(run.job, otherwise, run.policy, at), run)
         try:
             found = self._channel.write(conclude, life.id, settlement, over=lease.left == 1)
         except StoreUnavailable as error:
@@ -194,7 +207,9 @@ class Settler:
             again.start()
             return
         if found is Conclusion.SUCCEEDED:
-            settlement = decide(run.job, Succeeded(), run.policy, at)
+            otherwise = Succeeded()
+            settlement = decide(run.job, otherwise, run.policy, at)
+        self._observers.decided(run.job, otherwise)
         lease.left -= 1
         flush = _Flush(life)
         flush.settlements.append(settlement)
@@ -204,6 +219,10 @@ class Settler:
 
     def _write(self, flush: _Flush) -> bool:
         """Apply what is of one life; False if the worker's end came before the store was back."""
+        with self._observers.committing(flush.settlements):
+            return self._apply(flush)
+
+    def _apply(self, flush: _Flush) -> bool:
         over = [lease.id for lease in flush.over]
         try:
             refused = self._send(flush.life, flush.settlements, over)
@@ -237,11 +256,13 @@ class Settler:
                 if type(error) is StoreError:
                     raise  # not of the store's state: it would be refused again
                 self._observers.trouble(error)
+                self.pulse.failed(error)
                 again = True
                 if not self._wait(self._reach.failed(error)):
                     raise _GaveUp from error
             else:
                 self._reach.worked()
+                self.pulse.worked()
                 # The first time may have been committed without an answer. The store can tell that of an end, and
                 # not of what went back to waiting and is perhaps running elsewhere by now.
                 return [one for one in refused if one.state.terminal] if again else refused
@@ -285,7 +306,7 @@ class Settler:
             self._observers.lost(refused)
         self._log.settled(flush.life.id, settlements)
         if self._observers:
-            self._observers.settled(settlements)
+            self._observers.settled(flush.life.id, settlements)
         self._settled()
 
 

@@ -12,7 +12,9 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
 
-from holdfast.worker.run import LIFELINE, signals
+from holdfast.worker.health import Health
+from holdfast.worker.reports import REPORTS, Reports, health_of_all
+from holdfast.worker.run import LIFELINE, answering, signals
 from holdfast.worker.status import ExitStatus
 
 logger = logging.getLogger("holdfast.supervisor")
@@ -35,6 +37,7 @@ class Member:
         self.start_at: float | None = 0.0
         """When to start it; None while it runs, or has ended for good."""
         self.started_at = 0.0
+        self.reports = Reports()
         self._pause = FIRST_PAUSE
 
     def pause(self) -> float:
@@ -57,6 +60,11 @@ class Supervisor:
         self._ended: SimpleQueue[tuple[Member, int]] = SimpleQueue()
         self._told = 0
         self._lifeline = (-1, -1)
+
+    def health(self) -> Health:
+        """How all the workers are. From any thread."""
+        members = {f"worker {member.number}": member.reports for member in self._members}
+        return health_of_all(members, ending=bool(self._told))
 
     def run(self) -> ExitStatus:
         """Run until all have ended for good."""
@@ -85,12 +93,19 @@ class Supervisor:
         member.start_at = None
         member.started_at = monotonic()
         theirs = self._lifeline[0]
-        # A group of its own: Ctrl-C goes to the supervisor alone, which passes it on once.
-        process = subprocess.Popen(  # noqa: S603 - our own command line
-            self._command, pass_fds=[theirs], env={**os.environ, LIFELINE: str(theirs)}, process_group=0
-        )
+        heard, said = os.pipe()
+        environment = {**os.environ, LIFELINE: str(theirs), REPORTS: str(said)}
+        try:
+            # A group of its own: Ctrl-C goes to the supervisor alone, which passes it on once.
+            process = subprocess.Popen(  # noqa: S603 - our own command line
+                self._command, pass_fds=[theirs, said], env=environment, process_group=0
+            )
+        finally:
+            os.close(said)
         member.process = process
+        member.reports.begin()
         Thread(target=self._attend, args=(member, process), name="holdfast-attendant", daemon=True).start()
+        Thread(target=member.reports.read, args=(heard,), name="holdfast-reports", daemon=True).start()
         logger.info("worker %d: process %d has begun", member.number, process.pid)
 
     def _attend(self, member: Member, process: subprocess.Popen[bytes]) -> None:
@@ -115,6 +130,9 @@ class Supervisor:
         self._told += 1
         for member in self._members:
             member.start_at = None
+            if member.process is None and self._told == 1:
+                # It has died, and another was to take its place, which has nothing to finish.
+                member.status = ExitStatus.FINISHED
             if member.process is not None:
                 logger.info("worker %d: passing on %s", member.number, signal.Signals(number).name)
                 # The first two mean "finish" and "at once"; who signals a third time wants it over.
@@ -122,6 +140,7 @@ class Supervisor:
 
     def _take_leave(self, member: Member, code: int) -> None:
         member.process = None
+        member.reports.end()
         # One that was told to end before it could listen has nothing to answer for.
         told = 0 < self._told < 3 and -code in (signal.SIGINT, signal.SIGTERM)
         member.status = ExitStatus.FINISHED if told else _status(code)
@@ -136,7 +155,9 @@ class Supervisor:
         logger.error("worker %d died (%s); it is started again in %.1f s", member.number, _told(code), pause)
 
 
-def supervise(command: Sequence[str], processes: int, *, burst: bool = False) -> ExitStatus:
+def supervise(
+    command: Sequence[str], processes: int, *, burst: bool = False, probe: str | int | None = None
+) -> ExitStatus:
     """Run so many worker processes until they are told to end; blocks, and takes SIGINT and SIGTERM.
 
     A process that dies is started again, after a pause that grows while it doesn't live for long; one that ended
@@ -146,11 +167,14 @@ def supervise(command: Sequence[str], processes: int, *, burst: bool = False) ->
         command: the command line of one worker.
         processes: how many.
         burst: they end by themselves, which is not to die.
+        probe: where to answer for all of them, as in `run_worker`.
 
     Returns:
         The worst of their exit statuses.
     """
-    return Supervisor(command, processes, burst=burst).run()
+    supervisor = Supervisor(command, processes, burst=burst)
+    with answering(probe, supervisor.health):
+        return supervisor.run()
 
 
 def _status(code: int) -> ExitStatus:

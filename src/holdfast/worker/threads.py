@@ -146,7 +146,7 @@ class Carrier:
         """Somebody interrupts, or did: written before `run` is read, and read after `run` is written, so that either
         the interrupter sees that the run has ended or the thread sees that it was interrupted."""
         self._given_up = False
-        self.thread = Thread(target=self._carry, name=f"holdfast-{pool.kind}", daemon=True)
+        self.thread = Thread(target=self.carry, name=f"holdfast-{pool.kind}", daemon=True)
 
     def start(self) -> None:
         self.thread.start()
@@ -203,10 +203,16 @@ class Carrier:
             if run.deadline < self.pool.watch.wakes_at:
                 self.pool.watch.ring()
 
-    def _carry(self) -> None:
+    def carry(self, base: contextvars.Context | None = None) -> None:
+        """Run what comes until the end.
+
+        Args:
+            base: what handlers find in context variables; None is nothing.
+        """
         self._ident = get_ident()
         pool = self.pool
-        get, report, base = pool.queue.get, pool.report, contextvars.Context()
+        get, report = pool.queue.get, pool.report
+        base = contextvars.Context() if base is None else base
         while (run := get()) is not None:
             outcome = None
             try:
@@ -217,9 +223,9 @@ class Carrier:
                 # It arrived when the handler had just ended: too late, unless the outcome was not made yet.
                 outcome = outcome or pool.runner.outcome_of_will(run)
             try:
-                stays = self._let_go()
+                stays = self.let_go()
             except RunInterrupted:
-                stays = self._let_go()
+                stays = self.let_go()
             if not stays:
                 break
             self.finished += 1
@@ -228,7 +234,7 @@ class Carrier:
                 pool.ended()
         self.leave()
 
-    def _let_go(self) -> bool:
+    def let_go(self) -> bool:
         """The run has ended; False if it had been given up, and another thread works in place of this one."""
         self.run = None
         if not self._told:

@@ -8,10 +8,16 @@ from threading import Event, Lock, Thread, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from holdfast.core.errors import ConfigurationError, StoreUnavailable
 from holdfast.core.times import SECOND
 from holdfast.store.verbs.queues import declare_queues
+from holdfast.store.verbs.schedules import declare_schedules
+from holdfast.store.verbs.turns import put_in_order
+from holdfast.worker.announcer import Announcer
 from holdfast.worker.backoff import Reach
+from holdfast.worker.counting import Counting
 from holdfast.worker.crew import Crew
 from holdfast.worker.lifespan import Lifespan, entered
 from holdfast.worker.loop_thread import LoopThread
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
     from holdfast.client.client import Client
     from holdfast.client.task import Task
     from holdfast.store.base import Store
+    from holdfast.worker.health import Health
+    from holdfast.worker.here import Here
 
 logger = logging.getLogger("holdfast.worker")
 
@@ -45,6 +53,7 @@ class Worker:
         observers: told what happens.
         loop: the event loop to run async handlers on, which somebody else runs; None makes one.
         context: what async handlers find in context variables, on a loop of somebody else's.
+        here: the thread that plain functions run in; None takes threads of its own.
     """
 
     def __init__(
@@ -56,13 +65,21 @@ class Worker:
         observers: Sequence[Observer] = (),
         loop: asyncio.AbstractEventLoop | None = None,
         context: contextvars.Context | None = None,
+        here: Here | None = None,
     ) -> None:
         self._client = client
         self._options = options or WorkerOptions()
         self._lifespan = lifespan
-        self._observers = Observers(observers)
+        self._observers = Observers(
+            (
+                *observers,
+                Counting(client.registry),
+                Announcer(client.events, self._options.queues, lambda: self.id, client.now),
+            )
+        )
         self._loop = loop
         self._context = context
+        self._here = here
         self._stop = Stop()
         self._lock = Lock()
         self._thread: Thread | None = None
@@ -70,6 +87,8 @@ class Worker:
         self._ended = Event()
         self._on_end: Callable[[], None] | None = None
         self._crew: Crew | None = None
+        self._away: StoreUnavailable | None = None
+        """Why it hasn't begun."""
         self._ending = Ending(finished=True, settled=True)
 
     def __enter__(self) -> Self:
@@ -85,6 +104,11 @@ class Worker:
     def id(self) -> str | None:
         """The worker's id now; None while it doesn't work. One that was declared dead goes on under another."""
         return None if self._crew is None else self._crew.life.id
+
+    def observe(self, observer: Observer, **options: Any) -> None:
+        """Tell one more of what happens, and change these options for it. Before it begins."""
+        self._observers = self._observers.and_one(observer)
+        self._options = msgspec.structs.replace(self._options, **options)
 
     @property
     def options(self) -> WorkerOptions:
@@ -166,6 +190,22 @@ class Worker:
             return ExitStatus.UNFINISHED
         return ExitStatus.RENEW if self._stop.renew else ExitStatus.FINISHED
 
+    def health(self) -> Health:
+        """How it is now: `live`, `ready`, and the findings that say why. Asks nothing of the database."""
+        from holdfast.worker.health import Finding, examine, health_of
+
+        error, crew = self._stop.error, self._crew
+        if error is not None:
+            return health_of([Finding("worker", ok=False, says=f"can't go on: {error}", live=True)])
+        if self._ended.is_set():
+            return health_of([Finding("worker", ok=False, says="has ended")])
+        if self._stop.asked:
+            return health_of([Finding("worker", ok=False, says="is ending, and claims no more jobs")])
+        if crew is None:
+            waits = "" if self._away is None else f": it waits for the database: {self._away}"
+            return health_of([Finding("worker", ok=False, says=f"has not begun{waits}")])
+        return examine(crew, self._options)
+
     # --- the thread that starts and ends the others ---
 
     def _carry(self) -> None:
@@ -184,6 +224,7 @@ class Worker:
                 logger.exception("the worker ended badly")
             self._stop.fail(error)
         finally:
+            self._client.events.flush()
             self._ended.set()
             self._begun.set()
             if self._on_end is not None:
@@ -191,8 +232,8 @@ class Worker:
 
     def _open(self, stack: ExitStack) -> Crew:
         """Build everything up; the stack takes it down again, last things first."""
-        self._client.registry.freeze()
-        tasks = self._served()
+        self.prepare()
+        tasks = self.served()
         store = self._reached()
         loop = self._loop
         if loop is None:
@@ -201,7 +242,7 @@ class Worker:
             stack.callback(thread.stop, 2.0)
             loop = thread.loop
         state = stack.enter_context(entered(self._lifespan, loop))
-        crew = Crew(self._client, self._options, tasks, self._stop, self._observers)
+        crew = Crew(self._client, self._options, tasks, self._stop, self._observers, self._here)
         stack.callback(crew.close)
         crew.use_loop(loop, self._context)
         stack.callback(store.subscribe(crew.hear))
@@ -220,15 +261,24 @@ class Worker:
                 store = self._client.store
                 store.check_schema()
                 store.write(declare_queues, self._client.registry.queue_rows())
+                store.write(declare_schedules, self._client.registry.schedule_rows())
+                for queue in sorted(self._client.registry.fifo):
+                    while store.write(put_in_order, queue):
+                        pass
             except StoreUnavailable as error:
                 if self._options.burst or self._stop.asked:
                     raise
+                self._away = error
                 self._stop.wait(reach.failed(error))
             else:
                 reach.worked()
                 return store
 
-    def _served(self) -> list[Task[Any, Any]]:
+    def prepare(self) -> None:
+        """Before anything is claimed."""
+        self._client.registry.freeze()
+
+    def served(self) -> list[Task[Any, Any]]:
         """The tasks to serve."""
         registry, names = self._client.registry, self._options.tasks
         if names is None:

@@ -48,8 +48,8 @@ def demo(folder: Path | None, into: Path | None, fresh: bool, threads: int | Non
     """Fingerprint and compress the files of a folder, as jobs.
 
     Every file of FOLDER becomes a job on an SQLite queue, in an output folder of its own; FOLDER itself is only
-    read. A few jobs fail on purpose and are retried, one is scheduled. At the end every copy is unpacked and
-    compared with its fingerprint.
+    read. A few jobs fail on purpose and are retried, one is scheduled, one comes by cron each second. At the end
+    every copy is unpacked and compared with its fingerprint.
 
     It may be interrupted at any time; the same command then goes on where it was. After its end the same command
     starts over. The copies stay until then.
@@ -169,7 +169,7 @@ class Run:
         self._show.failures("These jobs failed:", report.failed)
         self._show.failures("These copies are wrong:", wrong)
         self._show.failures("These files have no job:", dict.fromkeys(lost, "lost"))
-        good = not (wrong or lost or report.failed) and report.stock is not None
+        good = not (wrong or lost or report.failed) and report.stock is not None and report.watched > 0
         if good:
             self._place.finish()
             self._show.verdict("It worked: every copy unpacks to what its file held.", good=True)
@@ -207,6 +207,8 @@ class Run:
 
 
 def _note(counts: Counts) -> str:
+    if not counts.alive:
+        return "waiting for the cron job"
     if counts.alive == 1 and not counts.running:
         return "waiting for the scheduled one"
     return f"{counts.running:,} claimed" if counts.running else ""

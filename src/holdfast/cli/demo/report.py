@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.cli.demo.names import to_bytes
-from holdfast.cli.demo.tasks import Archived, Stock, Workshop, archive, take_stock
+from holdfast.cli.demo.tasks import CRON, Archived, Stock, Workshop, archive, take_stock, watch
 
 if TYPE_CHECKING:
     from holdfast import Job
@@ -31,7 +31,7 @@ class Report:
     gone: list[str] = field(default_factory=list[str])
     """Files that went away before their turn."""
     states: Counter[str] = field(default_factory=Counter[str])
-    """Jobs by state, the scheduled one included."""
+    """Jobs by state, the scheduled one included; not those of the cron job."""
     stumbled: list[str] = field(default_factory=list[str])
     """Files whose first attempt failed on purpose, and that then succeeded."""
     cut_off: list[str] = field(default_factory=list[str])
@@ -39,6 +39,11 @@ class Report:
     retried: list[str] = field(default_factory=list[str])
     """Others that took more than one attempt."""
     stock: Stock | None = None
+    schedule: str = CRON
+    fired: int = 0
+    """How often the cron job was enqueued by its schedule."""
+    watched: int = 0
+    """How often it has succeeded."""
     worked: int = 0
     """Jobs that this demo ran at full speed: neither of an earlier one, nor waiting for a retry."""
     seconds: float = 0.0
@@ -91,6 +96,11 @@ def read_report(workload: Workload, began: datetime, *, tick: Callable[[int], ob
             report.stock = job.result(timeout=0)
         elif job.state == "failed":
             report.failed["(the scheduled job)"] = _why(job)
+    for job in workload.jobs(watch.name):
+        report.fired += 1
+        report.watched += job.state == "succeeded"
+        if job.state == "failed":
+            report.failed["(the cron job)"] = _why(job)
     return report
 
 

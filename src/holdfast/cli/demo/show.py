@@ -80,7 +80,10 @@ class Show:
         # A rate of a few says nothing.
         rate = f" ({intake.new / intake.seconds:,.0f}/s)" if intake.new >= MANY and intake.seconds else ""
         took = f" in {seconds_text(intake.seconds)}{rate}" if intake.new else ""
-        self._row("Queued", f"{count_text(intake.new, 'job')}{took}, and one scheduled for a second later")
+        self._row(
+            "Queued",
+            f"{count_text(intake.new, 'job')}{took}, one for a second later, one each second by cron",
+        )
         if intake.done or intake.waiting or intake.again:
             self._row("", f"an earlier demo was cut short: {_left_by(intake)}", style="bright_black")
         if intake.stumbling:
@@ -173,6 +176,12 @@ class Show:
             late = report.stock.late_seconds
             why = " (the demo was cut short meanwhile)" if resumed and late > 1 else ""
             yield "Scheduled job", Text(f"ran {seconds_text(max(0.0, late))} after its time{why}")
+        if report.fired:
+            runs = f", ran {report.watched:,}" if report.watched != report.fired else ""
+            yield (
+                "Cron job",
+                Text(f"schedule {report.schedule} fired {count_text(report.fired, 'time')}{runs}"),
+            )
         if report.slowest:
             name, found = report.slowest
             took = f"{seconds_text(found.seconds)} for {bytes_text(found.size)}"

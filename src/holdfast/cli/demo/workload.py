@@ -16,7 +16,7 @@ from holdfast import Holdfast, Job
 from holdfast.cli.databases import queue_records
 from holdfast.cli.demo.place import DemoError, Place
 from holdfast.cli.demo.stopping import Stopped
-from holdfast.cli.demo.tasks import QUEUE, Workshop, archive, router, take_stock
+from holdfast.cli.demo.tasks import CRON_QUEUE, QUEUE, Workshop, archive, router, take_stock, watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,8 @@ LEAST_ROOM = 1_000_000
 """Bytes below which a disk is called full."""
 GRACE = 10.0
 """Seconds that running jobs get to finish after Ctrl-C."""
+CRON_WAIT = 5.0
+"""Seconds to wait at most, when all else is done, for the cron job to have run."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class Workload:
             Stopped: someone asked; the worker has ended gently.
             DemoError: the worker has ended by itself.
         """
-        worker = self.app.worker(queues=[QUEUE], threads=threads)
+        worker = self.app.worker(queues=[QUEUE, CRON_QUEUE], threads=threads)
         worker.start()
         wait = True
         try:
@@ -166,18 +168,25 @@ class Workload:
 
     def _follow(self, worker: Worker, look: Callable[[Counts], object], stopping: Stopping) -> None:
         last, moved = None, time.monotonic()
+        done_at: float | None = None
         while worker.wait(0) is None:
             began = time.monotonic()
             counts = self.counts()
             look(counts)
             if not counts.alive:
-                return
-            if counts != last:
+                # It fires every second: the wait is for a demo that took no longer.
+                done_at = began if done_at is None else done_at
+                if self._cron_has_run() or began - done_at > CRON_WAIT:
+                    return
+            elif counts != last:
                 last, moved = counts, began
             elif began - moved > STALLED:
                 self._refuse_full_disk()
             stopping.pause(max(POLL, 10 * (time.monotonic() - began)))
         raise DemoError(f"the worker has ended before its time; its log: {self._place.log}")
+
+    def _cron_has_run(self) -> bool:
+        return bool(self.app.jobs.list(task=watch.name, state="succeeded", limit=1))
 
     def _refuse_full_disk(self) -> None:
         """Nothing moves: a worker waits patiently for room on the disk, a person need not."""

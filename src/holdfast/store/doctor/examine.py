@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from holdfast.core.errors import HoldfastError, SchemaMismatch, StoreError
-from holdfast.store.doctor import file, places, privileges, queue, server
+from holdfast.store.doctor import file, pauses, places, privileges, queue, schedules, server, turns
 from holdfast.store.doctor.finding import Finding, Level, error, fine, span, warning
 from holdfast.store.open import SQLITE
 from holdfast.store.statement import Statement, Verb
 from holdfast.store.verbs.audience import server_time
+from holdfast.store.verbs.schedules import list_schedules
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,6 +28,13 @@ class Read(Protocol):
     def __call__(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
 
+class Code(NamedTuple):
+    """What an application declares; None where none is named."""
+
+    tasks: Sequence[str] | None
+    schedules: Sequence[str] | None
+
+
 CLOCKS_APART = 5.0
 """Seconds between the host's clock and the server's."""
 MIGRATE = "Run `holdfast migrate` (`--sql` prints what it would do)"
@@ -34,17 +42,24 @@ UNREACHABLE = "`pg_isready -d URL` and `psql URL` try the same without Holdfast"
 NOT_MADE = "Check the URL, or make it there with `holdfast migrate`"
 
 
-def examine(url: str, schema: str = "holdfast", declared: Sequence[str] | None = None) -> Findings:
+def examine(
+    url: str,
+    schema: str = "holdfast",
+    declared: Sequence[str] | None = None,
+    timetables: Sequence[str] | None = None,
+) -> Findings:
     """Look at everything; change nothing.
 
     Args:
         url: of the database.
         schema: of the tables, on PostgreSQL.
         declared: the tasks of an application, to be compared with what the workers know; None leaves that out.
+        timetables: the schedules that it declares, to be compared with what is stored.
     """
     scheme = url.partition("://")[0].partition("+")[0].lower()
     try:
-        return _examine_file(url, declared) if scheme in SQLITE else _examine_server(url, schema, declared)
+        code = Code(declared, timetables)
+        return _examine_file(url, code) if scheme in SQLITE else _examine_server(url, schema, code)
     except HoldfastError as failed:
         return [error("reachable", str(failed), "Mend that, and call the doctor again")]
 
@@ -52,7 +67,7 @@ def examine(url: str, schema: str = "holdfast", declared: Sequence[str] | None =
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
 
 
-def _examine_server(url: str, schema: str, declared: Sequence[str] | None) -> Findings:
+def _examine_server(url: str, schema: str, code: Code) -> Findings:
     from holdfast.store.open import open_store
 
     store = open_store(url, schema=schema, notify=False)
@@ -80,7 +95,7 @@ def _examine_server(url: str, schema: str, declared: Sequence[str] | None) -> Fi
             return found
         found += _tried("tables", lambda: read(server.check_tables, schema))
         found += _tried("locks", lambda: read(server.check_locks, schema))
-        return found + _examine_queue(read, lambda: read(server_time), declared)
+        return found + _examine_queue(read, lambda: read(server_time), code)
     finally:
         channel.close()
         store.close()
@@ -115,7 +130,7 @@ def _clocks(ask: Callable[[], int]) -> Findings:
 # --- SQLite -----------------------------------------------------------------------------------------------------
 
 
-def _examine_file(url: str, declared: Sequence[str] | None) -> Findings:
+def _examine_file(url: str, code: Code) -> Findings:
     from holdfast.store.sqlite import schema
     from holdfast.store.sqlite.connection import Place, check, connect
     from holdfast.store.sqlite.readers import Readers
@@ -149,7 +164,7 @@ def _examine_file(url: str, declared: Sequence[str] | None) -> Findings:
     try:
         workers = {worker.id for worker in read(queue.look, clock()).workers}
         found += file.check_leftovers(place, workers)
-        return found + _examine_queue(read, clock, declared)
+        return found + _examine_queue(read, clock, code)
     finally:
         readers.close()
 
@@ -167,14 +182,17 @@ def _check_schema(check: Callable[[], None]) -> Findings:
     return [fine("schema", "the schema is that of this release")]
 
 
-def _examine_queue(read: Read, now: Callable[[], int], declared: Sequence[str] | None) -> Findings:
+def _examine_queue(read: Read, now: Callable[[], int], code: Code) -> Findings:
     def look() -> Findings:
         facts = read(queue.look, now())
         if facts.left:
             # Nobody wants to run what is still there.
             return queue.check_moves(facts)
         found = [finding for check in queue.CHECKS for finding in check(facts)]
-        return found if declared is None else found + queue.check_declared(facts, declared)
+        found += _tried("turns", lambda: read(turns.check, facts))
+        found += pauses.check(facts.pauses, facts.now)
+        found += schedules.check(read(list_schedules), facts, code.schedules)
+        return found if code.tasks is None else found + queue.check_declared(facts, code.tasks)
 
     return _tried("queue", look) + _tried("places", lambda: read(places.check_places))
 

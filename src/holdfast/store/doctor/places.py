@@ -20,7 +20,7 @@ def check_places() -> Verb[list[Finding]]:
     """Look for jobs in no place or in two, and for rows that belong to no job."""
     rows = yield Statement("doctor/misplaced", {"half": HALF})
     strays = yield Statement("doctor/strays", {"half": HALF})
-    found = [_misplaced(*row[:4]) for row in rows if row[0] is not None]
+    found = [_misplaced(*row[:5]) for row in rows if row[0] is not None]
     if strays:
         tables = sorted({row[0] for row in strays})
         found.append(
@@ -31,7 +31,7 @@ def check_places() -> Verb[list[Finding]]:
                 rows=[list(row) for row in strays],
             )
         )
-    looked_at = rows[0][4]
+    looked_at = rows[0][5]
     some = (
         f"the newest and the oldest {HALF:,} jobs are"
         if looked_at >= 2 * HALF
@@ -40,8 +40,10 @@ def check_places() -> Verb[list[Finding]]:
     return found or [fine("places", f"{some} in exactly one place each", looked_at=looked_at)]
 
 
-def _misplaced(job_id: str, finished: int, pending: int, leases: int) -> Finding:
-    places = [name for name, there in (("finished", finished), ("pending", pending)) if there]
+def _misplaced(job_id: str, finished: int, pending: int, blocked: int, leases: int) -> Finding:
+    places = [
+        name for name, there in (("finished", finished), ("pending", pending), ("blocked", blocked)) if there
+    ]
     places += [f"{leases} leases" if leases > 1 else "a lease"] if leases and not finished else []
     data: dict[str, Any] = {"job": job_id, "places": places}
     if not places:

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
+from holdfast.core.ids import timestamp_ms
 from holdfast.core.times import SECOND
 from holdfast.store.doctor.finding import Finding, error, fine, several, span, warning
 from holdfast.store.move.marks import Mark, marks
-from holdfast.store.records import LaneDue, WorkerRecord
+from holdfast.store.records import LaneDue, PauseRecord, WorkerRecord
 from holdfast.store.statement import Statement, Verb
-from holdfast.store.verbs.claim import lanes
+from holdfast.store.verbs.claim import TURNS, lanes
+from holdfast.store.verbs.pauses import Halted, list_pauses
 from holdfast.store.verbs.workers import list_workers
 
 SILENT = 30 * SECOND
@@ -59,10 +61,13 @@ class Facts(msgspec.Struct, frozen=True):
     workers: list[WorkerRecord]
     due: list[DueLane]
     lanes_left_out: int
+    arrived: dict[str, int]
+    """Queues in which jobs wait for a worker to give turns, and about since when."""
     leases: list[Lease]
     unknown: dict[tuple[str, str], int]
     """Tasks of due jobs that nobody knows, as workers have noted them, and since when."""
     moves: list[Mark]
+    pauses: list[PauseRecord] = []
 
     @property
     def alive(self) -> list[WorkerRecord]:
@@ -89,25 +94,44 @@ def look(now: int) -> Verb[Facts]:
     """Gather the facts, in a few small reads."""
     workers = yield from list_workers()
     alive = [worker for worker in workers if now - worker.beat_at < SILENT]
-    due = sorted((lane for lane in (yield from lanes()) if lane.run_at <= now), key=lambda lane: lane.run_at)
+    pauses = yield from list_pauses()
+    halted = Halted(pauses)
+    # That paused jobs don't run is meant so.
+    due = sorted(
+        (
+            lane
+            for lane in (yield from lanes())
+            if lane.run_at <= now and lane.queue != TURNS and not halted.queue(lane.queue)
+        ),
+        key=lambda lane: lane.run_at,
+    )
     looked_at: list[DueLane] = []
     for lane in due[:LANES]:
         place: dict[str, Any] = {"queue": lane.queue, "lane": lane.lane, "limit": HEAD}
-        tasks = yield Statement("head_tasks", place)
-        known = sorted({task for worker in serving(alive, lane.queue) for task in worker.tasks})
+        rows = yield Statement("head_tasks", place)
+        tasks = [row[0] for row in rows if not halted.job(lane.queue, row[0])]
+        served = {task for worker in serving(alive, lane.queue) for task in worker.tasks}
+        known = sorted(task for task in served if not halted.job(lane.queue, task))
         first = (yield Statement("doctor/overdue", {**place, "tasks": known})) if known else []
-        looked_at.append(DueLane(lane, sorted(row[0] for row in tasks), tuple(first[0]) if first else None))
+        looked_at.append(DueLane(lane, sorted(tasks), tuple(first[0]) if first else None))
     leases = yield Statement("doctor/leases", {"limit": LEASES})
     noted = yield Statement("unknown_tasks")
     moves = yield from marks()
+    arrived: dict[str, int] = {}
+    for queue, job_id, free_since in (yield Statement("doctor/arrivals")):
+        since = free_since if job_id is None else timestamp_ms(job_id) * 1000
+        if not halted.queue(queue):
+            arrived[queue] = min(since, arrived.get(queue, since))
     return Facts(
         now=now,
         workers=workers,
         due=looked_at,
         lanes_left_out=max(0, len(due) - LANES),
+        arrived=arrived,
         leases=[Lease(*row) for row in leases],
         unknown={(queue, task): since for queue, task, since in noted},
         moves=moves,
+        pauses=pauses,
     )
 
 
@@ -169,7 +193,7 @@ def check_leases(facts: Facts) -> list[Finding]:
 
 def check_queues(facts: Facts) -> list[Finding]:
     """Due jobs in queues that no living worker serves."""
-    oldest: dict[str, int] = {}
+    oldest = {queue: since for queue, since in facts.arrived.items() if not facts.serving(queue)}
     for due in facts.due:
         if not facts.serving(due.lane.queue):
             oldest[due.lane.queue] = min(oldest.get(due.lane.queue, due.lane.run_at), due.lane.run_at)
@@ -188,7 +212,9 @@ def check_queues(facts: Facts) -> list[Finding]:
             )
         )  # fmt: skip
     left = f" ({facts.lanes_left_out} lanes were not looked at)" if facts.lanes_left_out else ""
-    return found or [fine("queues", f"every queue with due jobs has a living worker{left}")]
+    return found or [
+        fine("queues", f"no job has been due for long without a living worker of its queue{left}")
+    ]
 
 
 def check_tasks(facts: Facts) -> list[Finding]:

@@ -92,7 +92,7 @@ def let_take_back(move: str) -> Verb[None]:
     """Jobs may be taken out of the target again; workers still can't start."""
     yield from fence(move)
     yield Statement("move/patience")
-    for table in ("pending", "finished"):
+    for table in ("pending", "blocked", "finished"):
         yield Statement(f"move/open/{table}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from holdfast.store.records import ScheduleRecord
 from holdfast.store.verbs.settle import ERROR, FINISHED
 
 
@@ -19,26 +20,58 @@ class Table(msgspec.Struct, frozen=True):
 OF_JOBS = (
     Table(
         "jobs",
-        ("id", "queue", "task", "priority", "args", "meta", "overrides", "run_at", "created_at"),
+        (
+            "id",
+            "queue",
+            "task",
+            "priority",
+            "args",
+            "meta",
+            "overrides",
+            "run_at",
+            "created_at",
+            "ordering_key",
+            "origin",
+            "unique_key",
+        ),
     ),
     Table("pending", ("id", "queue", "lane", "run_at", "task", "run", "attempt", "crashes")),
+    Table("blocked", ("id", "queue", "key", "first_due", "lane", "task", "run", "attempt", "crashes")),
     Table("finished", FINISHED),
     Table("job_errors", ERROR, key=2),
     Table("job_progress", ("id", "run", "percent", "message", "at")),
+    Table("expiries", ("id", "at")),
 )
 """Each row belongs to one job, whose id is its first column. The first table has every job."""
 
 WHOLE = (
     Table("queues", ("name", "settings")),
+    Table("pauses", ("kind", "name", "who", "reason", "since"), key=2),
+    Table("arrivals", ("id", "queue", "key")),
+    Table("unique_keys", ("key", "id", "until")),
+    Table("turns", ("queue", "key", "id", "due"), key=2),
+    Table("schedules", ScheduleRecord.__struct_fields__),
     Table("unknown_tasks", ("queue", "task", "since"), key=2),
 )
 """Small tables, taken along in one piece."""
 
-LEFT = frozenset({"workers", "leases", "audience", "cancel_requests", "moves", "schema_version"})
-"""Of running workers, of whom there are none while a move goes on, and of the database itself."""
+LEFT = frozenset(
+    {
+        "workers",
+        "leases",
+        "audience",
+        "cancel_requests",
+        "forgotten",
+        "schedule_fires",
+        "moves",
+        "schema_version",
+    }
+)
+"""Of running workers, of whom there are none while a move goes on, of the minutes behind us, and of the database
+itself. What has fired is before the next fire of its schedule, which goes along."""
 
-CLOSED = ("jobs", "pending", "finished", "queues", "workers", "leases")
+CLOSED = ("jobs", "pending", "blocked", "finished", "queues", "schedules", "workers", "leases")
 """Tables that a source refuses to have written, in the order in which verbs come to them."""
 
-HELD = ("pending", "finished", "workers", "leases")
+HELD = ("pending", "blocked", "finished", "workers", "leases")
 """Tables whose rows a target lets nobody take away, or lets nobody add to: it only takes new jobs."""

@@ -27,6 +27,7 @@ def payload(news: Sequence[Wake]) -> str:
         due=tuple((queue, lane, run_at) for (queue, lane), run_at in due.items()),
         finished=tuple(job_id for wake in news for job_id in wake.finished),
         cancel=tuple(job_id for wake in news for job_id in wake.cancel),
+        turns=any(wake.turns for wake in news),
         control=any(wake.control for wake in news),
         anything=any(wake.anything for wake in news),
     )
@@ -37,7 +38,7 @@ def payload(news: Sequence[Wake]) -> str:
 def topics(news: Sequence[Wake]) -> list[str]:
     """Who is to hear: "worker" of everything but results, "waiter" of results."""
     found: list[str] = []
-    if any(wake.due or wake.cancel or wake.control or wake.anything for wake in news):
+    if any(wake.due or wake.cancel or wake.turns or wake.control or wake.anything for wake in news):
         found.append("worker")
     if any(wake.finished or wake.anything for wake in news):
         found.append("waiter")

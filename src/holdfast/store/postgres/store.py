@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
@@ -24,12 +25,16 @@ from holdfast.store.postgres.session import PostgresChannel, PostgresSession
 from holdfast.store.statement import Verb, Wake
 from holdfast.store.verbs.audience import listen, server_time
 from holdfast.store.verbs.insert import insert
+from holdfast.store.verbs.insert_unique import insert_unique
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+INSERTS: frozenset[Any] = frozenset({insert, insert_unique})
+"""Verbs that can be sent again, and are told so, where the first try may have been committed."""
 
 
 class PostgresStore:
@@ -53,6 +58,9 @@ class PostgresStore:
         self._listeners = Listeners()
         self._session = self._new_session("client")
         self._writer = Writer(self._session, self._listeners.tell)
+        self._waiter: Writer | None = None
+        """Of enqueues that may wait for a caller's transaction: nothing else waits behind them."""
+        self._opening = threading.Lock()
         self._clock = ServerClock(self._ask_time)
         self._foreign = Foreign(self._address, notify=notify)
         self._listener = NotificationListener(self._address, self.announce, self._tell_waiting)
@@ -68,12 +76,12 @@ class PostgresStore:
         self._usable()
         call = functools.partial(verb, *args, **kwargs)
         try:
-            return self._writer.run(call)
+            return self._writer_for(verb).run(call)
         except StoreUnavailable:
-            if verb is not insert:
+            if verb not in INSERTS:
                 raise
             # The commit may have gone through without an answer. An insert says so, and can be sent again.
-            return self._writer.run(functools.partial(call, resent=True))
+            return self._writer_for(verb).run(functools.partial(call, resent=True))
 
     def submit(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         from concurrent.futures import Future
@@ -81,8 +89,9 @@ class PostgresStore:
         self._usable()
         future: Future[T] = Future()
         call = functools.partial(verb, *args, **kwargs)
-        again = functools.partial(call, resent=True) if verb is insert else None
-        self._writer.submit(call, lambda request: self._resolve(future, request, again))
+        again = functools.partial(call, resent=True) if verb in INSERTS else None
+        writer = self._writer_for(verb)
+        writer.submit(call, lambda request: self._resolve(future, writer, request, again))
         return future
 
     def read(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -138,7 +147,10 @@ class PostgresStore:
 
     def close(self) -> None:
         if not self._closed and os.getpid() == self._pid:
-            self._closed = True
+            with self._opening:
+                self._closed = True
+            if self._waiter is not None:
+                self._waiter.close()
             self._writer.close()
 
     def _ask_time(self, known: bool) -> int | None:
@@ -160,10 +172,25 @@ class PostgresStore:
     def _new_session(self, purpose: str) -> PostgresSession:
         return PostgresSession(self._address, purpose, notify=self._notify)
 
-    def _resolve(self, future: Future[T], request: Request[T], again: Callable[[], Verb[T]] | None) -> None:
+    def _writer_for(self, verb: object) -> Writer:
+        if verb is not insert_unique:
+            return self._writer
+        with self._opening:
+            self._usable()
+            if self._waiter is None:
+                self._waiter = Writer(self._new_session("unique"), self._listeners.tell)
+            return self._waiter
+
+    def _resolve(
+        self,
+        future: Future[T],
+        writer: Writer,
+        request: Request[T],
+        again: Callable[[], Verb[T]] | None,
+    ) -> None:
         if isinstance(request.error, StoreUnavailable) and again is not None:
             with contextlib.suppress(StoreClosed):
-                self._writer.submit(again, lambda second: self._resolve(future, second, None))
+                writer.submit(again, lambda second: self._resolve(future, writer, second, None))
                 return
         if not future.set_running_or_notify_cancel():
             return

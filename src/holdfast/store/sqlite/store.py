@@ -41,7 +41,8 @@ class SqliteStore:
     wants_marks = False
     wants_audience = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, clock: Callable[[], int] = clock) -> None:
+        self._clock = clock
         self._place = Place.of(url)
         check(self._place)
         self._pid = os.getpid()
@@ -58,7 +59,7 @@ class SqliteStore:
         return f"sqlite:///{self._place.path}"
 
     def now(self) -> int:
-        return clock()
+        return self._clock()
 
     def write(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         self._usable()
@@ -127,7 +128,7 @@ class SqliteStore:
         filelock.forget(self._place.path, worker)
 
     def migrate(self) -> list[str]:
-        return schema.migrate(self._place, clock())
+        return schema.migrate(self._place, self._clock())
 
     def check_schema(self) -> None:
         schema.check(self._place)

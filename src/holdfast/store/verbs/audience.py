@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from holdfast.store.statement import Statement, Verb
+from holdfast.store.statement import Statement, Verb, Wake
+from holdfast.store.verbs.claim import lanes
 
 
 def listen(id: str, topic: Literal["worker", "waiter"], seconds: int) -> Verb[None]:
@@ -21,3 +22,9 @@ def server_time() -> Verb[int]:
     """The store's time in microseconds."""
     rows = yield Statement("server_time")
     return int(rows[0][0])
+
+
+def look_at_everything() -> Verb[None]:
+    """Tell all who listen of every lane that holds jobs: some may have come by other means than an insert."""
+    found = yield from lanes()
+    yield Wake(due=tuple((lane.queue, lane.lane, lane.run_at) for lane in found), anything=True)

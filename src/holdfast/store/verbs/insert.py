@@ -9,9 +9,12 @@ from typing import Any, NoReturn
 from holdfast.core.errors import JobExists
 from holdfast.core.job import NewJob
 from holdfast.core.payload import encode_meta
-from holdfast.store.statement import Many, Statement, Verb, Wake
+from holdfast.store.statement import Many, Row, Statement, Verb, Wake
+from holdfast.store.verbs import expiry
+from holdfast.store.verbs.turns import arrive
 
-COLUMNS = ("id", "queue", "task", "priority", "args", "meta", "overrides", "run_at", "delay")
+COLUMNS = ("id", "queue", "task", "priority", "args", "meta", "overrides", "run_at", "delay", "unique_key")
+ORDERED = (*COLUMNS, "ordering_key")
 
 
 def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
@@ -23,38 +26,67 @@ def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
             are then taken for its work.
 
     Raises:
-        JobExists: a job with one of these ids is kept already.
+        JobExists: a job with one of these ids is kept already, or ended minutes ago and was not kept.
     """
-    rows = [
-        (
-            job.job_id,
-            job.queue,
-            job.task,
-            job.priority,
-            job.args,
-            encode_meta(job.meta) if job.meta else None,
-            job.overrides.encode() if job.overrides is not None else None,
-            job.run_at,
-            job.delay or 0,
-        )
-        for job in jobs
-    ]
-    if not rows:
+    if not jobs:
         return
-    if resent:
-        existing = yield from _existing([str(row[0]) for row in rows])
-        if len(existing) == len(rows):
-            return
-    inserted = yield Many("insert_jobs", COLUMNS, rows)
-    if inserted[0][0] != len(rows):
-        if resent and not inserted[0][0]:
-            # The earlier try may have committed between the two statements.
-            existing = yield from _existing([str(row[0]) for row in rows])
-            if len(existing) == len(rows):
-                return
-        _refuse(rows)
-    yield Many("insert_pending", COLUMNS, rows)
-    yield Wake(due=tuple(_first_due(jobs).values()))
+    if resent and (yield from _is_done(jobs)):
+        return
+    plain = [job for job in jobs if job.ordering_key is None]
+    inserted = yield from _insert_plain(plain)
+    if len(plain) < len(jobs):
+        inserted += yield from _insert_ordered([job for job in jobs if job.ordering_key is not None])
+    if inserted != len(jobs):
+        # The earlier try may have committed between the two statements.
+        if not (resent and not inserted and (yield from _is_done(jobs))):
+            _refuse([job.job_id for job in jobs])
+        return
+    yield from expiry.note(jobs)
+    chosen = [job.job_id for job in jobs if resent or not job.new_id]
+    if chosen:
+        # In a statement behind the insert, which may have waited for the end of a job with such an id.
+        ended = yield from _remembered(chosen)
+        if resent and len(ended) == len(jobs):
+            yield from _take_back(chosen)
+        elif ended:
+            _refuse_ended(ended)
+
+
+def _insert_plain(jobs: Sequence[NewJob]) -> Verb[int]:
+    """Jobs that run as soon as they are due; returns how many were new."""
+    if not jobs:
+        return 0
+    rows = [_row(job) for job in jobs]
+    inserted: int = (yield Many("insert_jobs", COLUMNS, rows))[0][0]
+    if inserted == len(rows):
+        yield Many("insert_pending", COLUMNS, rows)
+        yield Wake(due=tuple(_first_due(jobs).values()))
+    return inserted
+
+
+def _insert_ordered(jobs: Sequence[NewJob]) -> Verb[int]:
+    """Jobs that wait for their turn; returns how many were new."""
+    rows = [(*_row(job), job.ordering_key) for job in jobs]
+    inserted: int = (yield Many("insert_ordered", ORDERED, rows))[0][0]
+    if inserted == len(rows):
+        yield Many("block_new", ORDERED, rows)
+        yield from arrive((job.job_id, job.queue, job.ordering_key or "") for job in jobs)
+    return inserted
+
+
+def _row(job: NewJob) -> Row:
+    return (
+        job.job_id,
+        job.queue,
+        job.task,
+        job.priority,
+        job.args,
+        encode_meta(job.meta) if job.meta else None,
+        job.overrides.encode() if job.overrides is not None else None,
+        job.run_at,
+        job.delay or 0,
+        None if job.unique_key is None else job.unique_key.held,
+    )
 
 
 def joined(calls: Sequence[Callable[[], Verb[Any]]]) -> Callable[[], Verb[None]] | None:
@@ -85,14 +117,37 @@ def _first_due(jobs: Sequence[NewJob]) -> dict[tuple[str, int], tuple[str, int, 
     return first
 
 
-def _existing(ids: list[str]) -> Verb[set[str]]:
-    rows = yield Statement("existing_jobs", {"ids": ids})
-    return {str(row[0]) for row in rows}
+def _is_done(jobs: Sequence[NewJob]) -> Verb[bool]:
+    """Whether an earlier try has stored all of these: those that are there no more have run since."""
+    ids = [job.job_id for job in jobs]
+    found = {str(row[0]) for row in (yield Statement("existing_jobs", {"ids": ids}))}
+    if len(found) < len(ids):
+        found.update((yield from _remembered(ids)))
+    return len(found) == len(ids)
 
 
-def _refuse(rows: Sequence[Sequence[object]]) -> NoReturn:
+def _remembered(ids: list[str]) -> Verb[list[str]]:
+    """Those of jobs that ended minutes ago and of which nothing was kept: as taken as those that are kept."""
+    rows = yield Statement("forgotten_runs", {"ids": ids})
+    return [str(row[0]) for row in rows]
+
+
+def _take_back(ids: list[str]) -> Verb[None]:
+    for job_id in ids:
+        yield Statement("take_pending", {"id": job_id})
+        yield Statement("take_blocked", {"id": job_id})
+    yield Statement("delete_jobs", {"ids": ids})
+
+
+def _refuse_ended(ids: list[str]) -> NoReturn:
+    raise JobExists(
+        f"a job with id {ids[0]} ended a few minutes ago, and nothing was kept of it; nothing was enqueued. "
+        "Use another id: one can be used again when ten minutes have passed"
+    )
+
+
+def _refuse(ids: list[str]) -> NoReturn:
     """Say which id can't be used. The caller's transaction is rolled back with the error."""
-    ids = [str(row[0]) for row in rows]
     if len(set(ids)) != len(ids):
         twice = next(job_id for job_id in ids if ids.count(job_id) > 1)
         raise JobExists(f"job {twice} is twice in one batch; every job needs an id of its own")

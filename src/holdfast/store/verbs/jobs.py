@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from holdfast.core.errors import StoreError, WrongState
-from holdfast.core.job import JobRecord, RunError
+from holdfast.core.errors import JobExists, StoreError, WrongState
+from holdfast.core.job import Claimed, JobRecord, RunError, Settlement
+from holdfast.core.lifecycle import ending_of
+from holdfast.core.retention import Keep
 from holdfast.core.states import JobState, Reason
+from holdfast.core.unique import key_of
 from holdfast.store.records import CancelAnswer
-from holdfast.store.statement import Many, Row, Statement, Verb, Wake
+from holdfast.store.statement import Many, Row, Rows, Statement, Verb, Wake
 from holdfast.store.verbs.retention import forget
-from holdfast.store.verbs.settle import FINISHED
+from holdfast.store.verbs.settle import apply
+from holdfast.store.verbs.turns import arrive, free
+from holdfast.store.verbs.unique import take_again
+
+KeepOf = Callable[[str, str], Keep]
+"""From the names of a task and a queue to what is kept of their ended jobs."""
 
 TRIES = 50
 """A job found in none of its places is on its way between two of them: a fresh look finds it."""
@@ -61,19 +69,21 @@ def cancel_requests(runs: Sequence[tuple[str, int]]) -> Verb[list[str]]:
     return [row[0] for row in rows if (row[0], row[1]) in wanted]
 
 
-def cancel(job_id: str, now: int, expires_at: int | None, force: bool = False) -> Verb[CancelAnswer]:
+def cancel(job_id: str, now: int, kept: int | KeepOf | None, force: bool = False) -> Verb[CancelAnswer]:
     """Cancel a job: at once if it waits, on request if it runs, at once with its lease taken away if forced.
 
     Args:
         job_id: which.
         now: the store's time.
-        expires_at: until when the cancelled job is kept; None is for ever.
+        kept: until when the cancelled job is kept, None for ever; or what says so for its task and queue.
         force: take the lease of a running job away; what its run decides later is refused.
     """
     for _ in range(TRIES):
-        taken = yield Statement("take_pending", {"id": job_id})
+        taken = yield from _take_waiting(job_id)
         if taken:
-            yield from _end_cancelled(job_id, now, expires_at, (*taken[0], None, None))
+            # Before the job may vanish: its key is read from it.
+            yield from free([job_id])
+            yield from _end_cancelled(job_id, now, kept, (*taken[0], None, None))
             return CancelAnswer.CANCELLED
         finished = yield Statement("finished_runs", {"ids": [job_id]})
         if finished:
@@ -86,7 +96,8 @@ def cancel(job_id: str, now: int, expires_at: int | None, force: bool = False) -
                 yield Wake(cancel=(job_id,))
                 return CancelAnswer.REQUESTED
             yield Many("release", ("lease", "id"), [(lease, job_id)])
-            yield from _end_cancelled(job_id, now, expires_at, (run, attempt, crashes, worker, started_at))
+            yield from free([job_id])
+            yield from _end_cancelled(job_id, now, kept, (run, attempt, crashes, worker, started_at))
             yield Wake(cancel=(job_id,))
             return CancelAnswer.CANCELLED
         if not (yield Statement("existing_jobs", {"ids": [job_id]})):
@@ -95,14 +106,43 @@ def cancel(job_id: str, now: int, expires_at: int | None, force: bool = False) -
 
 
 def retry(job_id: str) -> Verb[bool]:
-    """Bring an ended job back with attempt 0; its history is kept. False if it has not ended or doesn't exist."""
+    """Bring an ended job back with attempt 0; its history is kept. False if it has not ended or doesn't exist.
+
+    Raises:
+        WrongState: its arguments were not kept.
+        JobExists: it is unique, and another job has its key now.
+    """
+    locked = yield Statement("lock_finished", {"ids": [job_id]})
+    if locked and (yield Statement("lost_args", {"ids": [job_id]})):
+        raise no_payload(job_id)
     run = yield from _take_finished(job_id)
     if run is None:
         return False
     rows = yield Statement("wait_again", {"id": job_id, "run": run})
-    queue, lane = rows[0]
-    yield Wake(due=((queue, lane, None),))
+    if rows:
+        queue, lane, unique = rows[0]
+        yield Wake(due=((queue, lane, None),))
+    else:
+        queue, key, unique = (yield Statement("block_again", {"id": job_id, "run": run}))[0]
+        yield from arrive([(job_id, queue, key)])
+    if unique is not None:
+        yield from take_back(job_id, unique)
     return True
+
+
+def take_back(job_id: str, held: str) -> Verb[None]:
+    """Take the unique key of a job that is brought back.
+
+    Raises:
+        JobExists: another job has it.
+    """
+    refused = yield from take_again([(job_id, held)])
+    if refused:
+        raise JobExists(
+            f"job {job_id} can't be brought back: its unique key {key_of(held)} is job {refused[job_id]}'s now. Wait "
+            "until that one has ended, or cancel it",
+            existing=refused[job_id],
+        )
 
 
 def delete(job_id: str) -> Verb[bool]:
@@ -112,8 +152,9 @@ def delete(job_id: str) -> Verb[bool]:
         WrongState: it is running.
     """
     for _ in range(TRIES):
-        taken = yield Statement("take_pending", {"id": job_id})
+        taken = yield from _take_waiting(job_id)
         if taken or (yield from _take_finished(job_id)) is not None:
+            yield from free([job_id])
             yield from forget([job_id])
             return True
         if not (yield Statement("existing_jobs", {"ids": [job_id]})):
@@ -123,6 +164,12 @@ def delete(job_id: str) -> Verb[bool]:
                 f"job {job_id} is running and can't be deleted; cancel it first (force=True ends it now)"
             )
     raise _nowhere(job_id)
+
+
+def _take_waiting(job_id: str) -> Verb[Rows]:
+    """Remove a job from where it waits; one row with its run, attempt and crashes, if it waited."""
+    taken = yield Statement("take_pending", {"id": job_id})
+    return taken or (yield Statement("take_blocked", {"id": job_id}))
 
 
 def _take_finished(job_id: str) -> Verb[int | None]:
@@ -139,6 +186,8 @@ def _take_finished(job_id: str) -> Verb[int | None]:
         yield Statement("lock_leases", {"leases": leases})
         yield Many("release", ("lease", "id"), [(lease, job_id) for lease in leases])
     yield Statement("delete_finished", {"ids": [job_id]})
+    # What is brought back by hand is wanted, whatever it once said.
+    yield Statement("drop_expiries", {"ids": [job_id]})
     run: int = rows[0][1]
     return run
 
@@ -154,12 +203,38 @@ def _locked_lease(job_id: str) -> Verb[Row | None]:
     return naming[0] if naming and not finished else None
 
 
-def _end_cancelled(job_id: str, now: int, expires_at: int | None, last: Row) -> Verb[None]:
+def _end_cancelled(job_id: str, now: int, kept: int | KeepOf | None, last: Row) -> Verb[None]:
     """`last` is run, attempt, crashes, worker and begin of the job's last run."""
     run, attempt, crashes, worker, started_at = last
-    outcome = (job_id, JobState.CANCELLED.value, None, run, attempt, crashes, worker, None)
-    yield Many("finish", FINISHED, [(*outcome, started_at, now, expires_at)])
-    yield Wake(finished=(job_id,))
+    place = (yield Statement("job_places", {"ids": [job_id]}))[0]
+    if callable(kept):
+        keep = kept(place[1], place[2])
+        expires_at = keep.expires_at(JobState.CANCELLED, now)
+        ending = ending_of(JobState.CANCELLED, keep)
+    else:
+        expires_at, ending = kept, None
+    # An end that is only noted, or leaves nothing, asks for no more than the id of its job and its unique key.
+    job = Claimed(
+        job_id, "", "", 0, "", None, None, run, attempt, crashes, now, now, unique=place[5], started_at=started_at
+    )  # fmt: skip
+    cancelled = Settlement(
+        job=job,
+        state=JobState.CANCELLED,
+        attempt=attempt,
+        crashes=crashes,
+        at=now,
+        expires_at=expires_at,
+        ending=ending,
+    )
+    yield from apply(worker, [cancelled], [])
+
+
+def no_payload(job_id: str) -> WrongState:
+    """The error of a job that can't run again."""
+    return WrongState(
+        f"job {job_id} can't be brought back: its retention policy has removed its arguments. Enqueue it anew, and "
+        'keep them with Retention(payload="failed") where jobs are to be retried'
+    )
 
 
 def _record(
@@ -199,6 +274,8 @@ _FIELDS = (
     "progress",
     "progress_message",
     "progress_run",
+    "ordering_key",
+    "origin",
 )
 
 

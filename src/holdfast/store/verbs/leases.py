@@ -34,6 +34,6 @@ def owned_jobs(leases: list[str]) -> Verb[list[tuple[Claimed, str]]]:
 
 
 def _claimed(row: Row) -> Claimed:
-    job = Claimed(*row[2:14])
-    job.lease, job.started_at = row[0], row[14]
+    job = Claimed(*row[2:16])
+    job.lease, job.started_at = row[0], row[16]
     return job

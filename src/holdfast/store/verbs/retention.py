@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from holdfast.store.statement import Many, Statement, Verb
+from holdfast.store.verbs.unique import release
+
+CLOCK_ERROR = 10_000_000
+"""Microseconds by which a worker may err about the store's time."""
 
 
 def clean(limit: int = 1000, mark: int = 0) -> Verb[tuple[int, int]]:
@@ -29,10 +33,13 @@ def clean(limit: int = 1000, mark: int = 0) -> Verb[tuple[int, int]]:
 def _release(ids: list[str], newest: int) -> Verb[None]:
     """Have leases that still name some finished jobs own them no more: a settlement sent again would bring them back.
 
-    Only leases from before the newest of these jobs ended can name one, and hardly any lives for so long.
+    Only leases from before the newest of these jobs ended can name one, and hardly any lives for so long. Leases are
+    dated by the store, ends by a worker's estimate of its clock.
     """
     wanted = set(ids)
-    named = [row for row in (yield Statement("leases_before", {"at": newest})) if row[1] in wanted]
+    named = [
+        row for row in (yield Statement("leases_before", {"at": newest + CLOCK_ERROR})) if row[1] in wanted
+    ]
     if named:
         yield Statement("lock_leases", {"leases": sorted({row[0] for row in named})})
         yield Many("release", ("lease", "id"), named)
@@ -47,4 +54,7 @@ def forget(ids: list[str]) -> Verb[None]:
     """Delete all that is kept of jobs that are in none of the places of living ones."""
     yield Statement("delete_progress", {"ids": ids})
     yield Statement("delete_errors", {"ids": ids})
-    yield Statement("delete_jobs", {"ids": ids})
+    rows = yield Statement("delete_jobs", {"ids": ids})
+    held = [(row[0], row[1]) for row in rows if row[1] is not None]
+    if held:
+        yield from release(held)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
 
 from holdfast.core.errors import WrongState
 from holdfast.core.job import JobRecord
 from holdfast.core.states import JobState
 from holdfast.store.records import CancelAnswer, JobFilter
 from holdfast.store.statement import Statement, Verb
-from holdfast.store.verbs.jobs import cancel, delete, get_many, retry
+from holdfast.store.verbs.jobs import KeepOf, cancel, delete, get_many, retry
+from holdfast.store.verbs.unique import take_again
 
 NEWEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 """Above every id."""
@@ -38,6 +42,8 @@ def find(filter: JobFilter) -> Verb[list[str]]:
             name = "job_ids"
         case JobState.PENDING:
             name = "pending_ids"
+        case JobState.BLOCKED:
+            name = "blocked_ids"
         case JobState.RUNNING:
             name = "running_ids"
         case JobState.SUCCEEDED:
@@ -50,18 +56,55 @@ def find(filter: JobFilter) -> Verb[list[str]]:
     return [row[0] for row in rows]
 
 
-def cancel_some(ids: list[str], now: int, expires_at: int | None, force: bool) -> Verb[int]:
-    """Cancel some jobs; returns how many were cancelled or asked."""
-    done = 0
+class Cancels(NamedTuple):
+    """What became of some jobs that were to be cancelled."""
+
+    answers: list[CancelAnswer]
+    """In the order of the jobs."""
+    ended: list[JobRecord]
+    """Those that are cancelled by it, where that was asked for."""
+
+    @property
+    def effective(self) -> int:
+        """How many were cancelled, or asked."""
+        return sum(one in (CancelAnswer.CANCELLED, CancelAnswer.REQUESTED) for one in self.answers)
+
+
+def cancel_some(
+    ids: Sequence[str], now: int, kept: int | KeepOf | None, force: bool, look: bool = False
+) -> Verb[Cancels]:
+    """Cancel some jobs; with `look`, those that are cancelled now are read as well."""
+    before = (yield from get_many(ids)) if look else []
+    answers: list[CancelAnswer] = []
     for job_id in ids:
-        answer = yield from cancel(job_id, now, expires_at, force)
-        done += answer in (CancelAnswer.CANCELLED, CancelAnswer.REQUESTED)
-    return done
+        answer = yield from cancel(job_id, now, kept, force)
+        answers.append(answer)
+    if not look:
+        return Cancels(answers, [])
+    ended = {one for one, answer in zip(ids, answers, strict=True) if answer is CancelAnswer.CANCELLED}
+    found = {record.job_id: record for record in (yield from get_many(list(ended)))} if ended else {}
+    # Of those that were not kept only what was seen before is left to tell.
+    return Cancels(
+        answers, [found.get(one.job_id) or _cancelled(one, now) for one in before if one.job_id in ended]
+    )
+
+
+def _cancelled(record: JobRecord, now: int) -> JobRecord:
+    return msgspec.structs.replace(record, state=JobState.CANCELLED, finished_at=now)
 
 
 def retry_some(ids: list[str]) -> Verb[int]:
-    """Bring some ended jobs back; returns how many."""
-    return (yield from _each(ids, retry))
+    """Bring some ended jobs back; returns how many.
+
+    Passed over are those whose arguments were not kept, and unique ones whose key another job has.
+    """
+    without = {row[0] for row in (yield Statement("lost_args", {"ids": ids}))}
+    ended = [row[0] for row in (yield Statement("lock_finished", {"ids": sorted(ids)}))]
+    places = (yield Statement("job_places", {"ids": ended})) if ended else []
+    held = sorted((row[0], row[5]) for row in places if row[5] is not None and row[0] not in without)
+    if held:
+        without |= (yield from take_again(held)).keys()
+    return (yield from _each([job_id for job_id in ids if job_id not in without], retry))
 
 
 def delete_some(ids: list[str]) -> Verb[int]:

@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from holdfast.core.job import Settlement
+from holdfast.core.states import JobState
 from holdfast.store.statement import Many, Statement, Verb, Wake
+from holdfast.store.verbs import expiry, turns
+from holdfast.store.verbs.ending import follow, forgotten_runs, is_unusual, new_letters, vanish, vanishing
+from holdfast.store.verbs.unique import release_ended
 
 FINISHED = (
     "id",
@@ -44,7 +48,8 @@ def settle(
     ends = [s for s in settlements if s.state.terminal]
     back = [s for s in settlements if not s.state.terminal]
     leases = sorted({s.job.lease for s in settlements}.union(over))
-    name = "lock_leases" if over or back else "lock_leases_shared"
+    unusual = is_unusual(ends)
+    name = "lock_leases" if over or back or unusual else "lock_leases_shared"
     rows = yield Statement(name, {"leases": leases})
     released: dict[str, set[str]] = {row[0]: set(row[2]) for row in rows if row[1] == worker}
 
@@ -53,8 +58,11 @@ def settle(
     back = _owned(back, released, refused)
     if back:
         back = yield from _not_finished(back, refused)
+    if back or unusual:
+        # A job that vanishes leaves its lease as well: nothing else would say that it owns it no more.
+        left = [*back, *(s for s in ends if vanishing(s))]
         yield Many(
-            "release", ("lease", "id"), [(s.job.lease, s.job.job_id) for s in back if s.job.lease not in over]
+            "release", ("lease", "id"), [(s.job.lease, s.job.job_id) for s in left if s.job.lease not in over]
         )
     refused += yield from apply(worker, ends, back)
     if over:
@@ -63,27 +71,70 @@ def settle(
 
 
 def apply(
-    worker: str | None, ends: Sequence[Settlement], back: Sequence[Settlement]
+    worker: str | None, ends: Sequence[Settlement], back: Sequence[Settlement], *, own: bool = True
 ) -> Verb[list[Settlement]]:
-    """Write settlements whose leases are locked and own them; returns ends that were in finished already."""
+    """Write settlements whose leases are locked and own them; returns ends that were in finished already.
+
+    Args:
+        worker: the id of the worker that ran them; None if none did.
+        ends: to an end.
+        back: back to waiting.
+        own: False in a transaction of the caller's.
+    """
     refused: list[Settlement] = []
-    if ends:
-        counted = yield Many("finish", FINISHED, [_finished_row(worker, s) for s in ends])
-        if counted[0][0] != len(ends):
-            refused = yield from _other_run(ends)
-            ends = [s for s in ends if s not in refused]
+    letters: list[Settlement] = []
+    noted = ends
+    unusual = is_unusual(ends)
+    if unusual:
+        if not own:
+            # Before the jobs vanish: their keys are read from them.
+            yield from _give_up_turns([s for s in ends if vanishing(s)], own)
+        letters = yield from new_letters(ends)
+        refused = yield from vanish(ends)
+        noted = [s for s in ends if not vanishing(s)]
+    if noted:
+        counted = yield Many("finish", FINISHED, [_finished_row(worker, s) for s in noted])
+        if counted[0][0] != len(noted):
+            refused += yield from _other_run(noted)
+    if refused:
+        ends = [s for s in ends if s not in refused]
+    if unusual:
+        yield from follow(ends, [s for s in letters if s not in refused])
     if back:
-        yield Many("wait", WAITING, [_waiting_row(s) for s in back])
+        yield from _wait(back)
         changed = [(s.job.job_id, s.args) for s in back if s.args is not None]
         if changed:
             yield Many("change_args", ("id", "args"), changed)
     yield from _keep_errors(worker, [*ends, *back])
+    unique = [s for s in ends if s.job.unique is not None]
+    if unique:
+        yield from release_ended(unique)
+    yield from expiry.drop([*ends, *back])
+    # Last: the turns of others are locked here.
+    yield from _give_up_turns([*ends, *(s for s in back if s.state is JobState.BLOCKED)], own)
+    back = [s for s in back if s.state is JobState.PENDING]
     lanes = {(s.job.queue, s.lane): s.run_at for s in sorted(back, key=lambda s: -(s.run_at or 0))}
     yield Wake(
         finished=tuple(s.job.job_id for s in ends),
         due=tuple((queue, lane, run_at) for (queue, lane), run_at in lanes.items()),
     )
     return refused
+
+
+def _wait(back: Sequence[Settlement]) -> Verb[None]:
+    blocked = [s for s in back if s.state is JobState.BLOCKED]
+    if blocked:
+        yield from turns.block(blocked)
+    if len(blocked) < len(back):
+        yield Many("wait", WAITING, [_waiting_row(s) for s in back if s.state is not JobState.BLOCKED])
+
+
+def _give_up_turns(settlements: Sequence[Settlement], own: bool) -> Verb[None]:
+    held = [(s.job.queue, s.job.key, s.job.job_id) for s in settlements if s.job.key is not None]
+    if held and own:
+        yield from turns.hand_over(held)
+    elif held:
+        yield from turns.free([job_id for _, _, job_id in held])
 
 
 def _owned(
@@ -124,6 +175,7 @@ def _lost(refused: list[Settlement]) -> Verb[list[Settlement]]:
         return refused
     rows = yield Statement("finished_runs", {"ids": [s.job.job_id for s in ends]})
     done = {(row[0], row[1], row[2]) for row in rows}
+    done.update((yield from forgotten_runs([s.job.job_id for s in ends if vanishing(s)])))
     return [s for s in refused if (s.job.job_id, s.job.run, s.state) not in done]
 
 
@@ -140,7 +192,7 @@ def _keep_errors(worker: str | None, settlements: Sequence[Settlement]) -> Verb[
             s.failure.traceback,
         )
         for s in settlements
-        if s.failure is not None
+        if s.failure is not None and not vanishing(s)
     ]
     if not rows:
         return

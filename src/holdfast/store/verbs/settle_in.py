@@ -16,6 +16,7 @@ from holdfast.core.states import JobState
 from holdfast.store.records import LaneMark
 from holdfast.store.statement import Many, Row, Statement, Verb
 from holdfast.store.verbs.claim import claim
+from holdfast.store.verbs.ending import forgotten_runs, vanishing
 from holdfast.store.verbs.settle import apply
 
 ALONE = ("lease", "id", "run", "attempt", "crashes")
@@ -42,17 +43,18 @@ def claim_apart(
     tasks: Sequence[str],
     apart: Collection[str],
     new_lease: Callable[[], str],
+    fifo: Collection[str] = (),
 ) -> Verb[list[Claimed]]:
     """`claim`, with the jobs of some tasks in leases of their own: every job's `lease` says which.
 
     Args:
-        worker: and `lease`, `lanes`, `limit`, `tasks`: as of `claim`. The lease is gone if all jobs are apart.
+        worker: and `lease`, `lanes`, `limit`, `tasks`, `fifo`: as of `claim`. The lease is gone if all jobs are apart.
         apart: the names of the tasks that settle in transactions of their own.
         new_lease: makes an id.
     """
-    jobs = yield from claim(worker, lease, lanes, limit, tasks)
+    jobs = yield from claim(worker, lease, lanes, limit, tasks, fifo)
     alone = [job for job in jobs if job.task in apart]
-    if not alone or len(jobs) == 1:
+    if not alone or (len(jobs) == 1 and not fifo):
         return jobs
     for job in alone:
         job.lease = new_lease()
@@ -76,8 +78,16 @@ def settle_in(worker: str, settlement: Settlement) -> Verb[None]:
         LeaseLost: the run is no longer the current one of its job: the transaction must be rolled back.
     """
     job = settlement.job
-    rows = yield Statement("lock_leases_shared", {"leases": [job.lease]})
-    if not _owned(worker, job, rows) or (yield from apply(worker, [settlement], [])):
+    gone = vanishing(settlement)
+    name = "lock_leases" if gone else "lock_leases_shared"
+    rows = yield Statement(name, {"leases": [job.lease]})
+    owned = _owned(worker, job, rows)
+    if gone:
+        if not owned and (yield from _has_succeeded(job)):
+            return
+        if owned:
+            yield Many("release", ("lease", "id"), [(job.lease, job.job_id)])
+    if not owned or (yield from apply(worker, [settlement], [], own=False)):
         raise LeaseLost(
             f"run {job.run} of job {job.job_id} ({job.task}) has lost its lease: it was cancelled, or its worker was "
             "taken for dead, and the job is another run's. Roll back what this one has written"
@@ -97,6 +107,8 @@ def conclude(worker: str, settlement: Settlement, over: bool) -> Verb[Conclusion
     # In a second statement, which sees what was committed before the lock was had.
     finished = yield Statement("finished_runs", {"ids": [job.job_id]})
     succeeded = any((row[1], row[2]) == (job.run, JobState.SUCCEEDED) for row in finished)
+    if not finished:
+        succeeded = yield from _has_succeeded(job)
     if not rows:
         if succeeded:
             return Conclusion.SUCCEEDED
@@ -113,12 +125,16 @@ def conclude(worker: str, settlement: Settlement, over: bool) -> Verb[Conclusion
 
 
 def _settled(worker: str, settlement: Settlement, over: bool) -> Verb[None]:
-    if settlement.state.terminal:
-        yield from apply(worker, [settlement], [])
-        return
-    if not over:
+    if not over and (vanishing(settlement) or not settlement.state.terminal):
         yield Many("release", ("lease", "id"), [(settlement.job.lease, settlement.job.job_id)])
-    yield from apply(worker, [], [settlement])
+    ends, back = ([settlement], []) if settlement.state.terminal else ([], [settlement])
+    yield from apply(worker, ends, back)
+
+
+def _has_succeeded(job: Claimed) -> Verb[bool]:
+    """Whether the run has succeeded, and nothing was kept of its job."""
+    runs = yield from forgotten_runs([job.job_id])
+    return (job.job_id, job.run, JobState.SUCCEEDED.value) in runs
 
 
 def _owned(worker: str, job: Claimed, rows: Sequence[Row]) -> bool:

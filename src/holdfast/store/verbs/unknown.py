@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from holdfast.core.job import Claimed, Settlement
 from holdfast.store.records import LaneDue, WorkerRecord
 from holdfast.store.statement import Many, Statement, Verb
-from holdfast.store.verbs.claim import KEY, lanes
+from holdfast.store.verbs.claim import KEY, TURNS, lanes
+from holdfast.store.verbs.pauses import Halted, list_pauses
 from holdfast.store.verbs.settle import apply
 from holdfast.store.verbs.workers import list_workers
 
@@ -24,13 +25,17 @@ def give_up_unknown(now: int, grace: int, decide: Callable[[Claimed], Settlement
         decide: makes the settlement of each job given up.
     """
     workers = yield from list_workers()
+    # What is paused waits for whoever paused it: its clock begins anew once it is resumed.
+    halted = Halted((yield from list_pauses()))
     found = yield from lanes()
-    due = [lane for lane in found if lane.run_at <= now]
+    due = [
+        lane for lane in found if lane.run_at <= now and lane.queue != TURNS and not halted.queue(lane.queue)
+    ]
     unknown: dict[tuple[str, str], list[LaneDue]] = {}
     for lane in due:
         rows = yield Statement("head_tasks", {"queue": lane.queue, "lane": lane.lane, "limit": HEAD})
         for (task,) in rows:
-            if _nobody_knows(task, lane.queue, workers):
+            if not halted.job(lane.queue, task) and _nobody_knows(task, lane.queue, workers):
                 unknown.setdefault((lane.queue, task), []).append(lane)
     noted: dict[tuple[str, str], int] = {(q, t): since for q, t, since in (yield Statement("unknown_tasks"))}
     gone = [key for key in noted if key not in unknown]
@@ -58,11 +63,11 @@ def _give_up(lane: LaneDue, task: str, decide: Callable[[Claimed], Settlement]) 
     rows = yield Statement("lock_due_of_task", place)
     if not rows:
         return []
-    jobs = [Claimed(*row[:12]) for row in rows]
+    jobs = [Claimed(*row[:14]) for row in rows]
     for job in jobs:
         # A run of its own, so that its error doesn't fall together with that of the last real one.
         job.run += 1
     settlements = [decide(job) for job in jobs]
-    yield Many("drop_pending", KEY, [(row[2], row[12], row[10], row[0]) for row in rows])
+    yield Many("drop_pending", KEY, [(row[2], row[14], row[10], row[0]) for row in rows])
     yield from apply(None, settlements, [])
     return settlements

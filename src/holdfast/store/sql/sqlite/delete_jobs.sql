@@ -1,1 +1,1 @@
-DELETE FROM holdfast_jobs WHERE id IN (SELECT value FROM json_each(:ids))
+DELETE FROM holdfast_jobs WHERE id IN (SELECT value FROM json_each(:ids)) RETURNING id, unique_key

@@ -1,4 +1,4 @@
 -- A run time that is missing or past means now.
-INSERT INTO holdfast_jobs (id, queue, task, priority, args, meta, overrides, run_at, created_at)
-VALUES (:id, :queue, :task, :priority, :args, :meta, :overrides, max(coalesce(:run_at, :now + :delay), :now), :now)
+INSERT INTO holdfast_jobs (id, queue, task, priority, args, meta, overrides, run_at, created_at, unique_key)
+VALUES (:id, :queue, :task, :priority, :args, :meta, :overrides, max(coalesce(:run_at, :now + :delay), :now), :now, :unique_key)
 ON CONFLICT (id) DO NOTHING

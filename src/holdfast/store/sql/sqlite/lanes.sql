@@ -16,3 +16,9 @@ lane (queue, lane) AS (
 SELECT queue, lane,
        (SELECT min(p.run_at) FROM holdfast_pending p WHERE p.queue = lane.queue AND p.lane = lane.lane) AS run_at
 FROM lane WHERE lane IS NOT NULL
+UNION ALL
+-- The lane of no queue: when the next turn is to be given, at once where a job has arrived.
+SELECT '', 0, due FROM (
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM holdfast_arrivals WHERE id > '') THEN 0 ELSE (
+        SELECT due FROM holdfast_turns INDEXED BY holdfast_turns_free WHERE id IS NULL AND due IS NOT NULL ORDER BY due LIMIT 1) END AS due)
+WHERE due IS NOT NULL

@@ -7,3 +7,9 @@ SELECT queue, lane, run_at FROM (
             ORDER BY p.run_at, p.id LIMIT 1) AS run_at
     FROM json_each(:lanes) AS l)
 WHERE run_at IS NOT NULL
+UNION ALL
+-- The lane of no queue: when the next turn is to be given, at once where a job has arrived.
+SELECT '', 0, due FROM (
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM holdfast_arrivals WHERE id > '') THEN 0 ELSE (
+        SELECT due FROM holdfast_turns INDEXED BY holdfast_turns_free WHERE id IS NULL AND due IS NOT NULL ORDER BY due LIMIT 1) END AS due)
+WHERE due IS NOT NULL

@@ -9,10 +9,11 @@ WITH sample AS MATERIALIZED (
 ), places AS MATERIALIZED (
     SELECT s.id, (EXISTS (SELECT 1 FROM holdfast.finished AS f WHERE f.id = s.id))::int AS finished,
            (EXISTS (SELECT 1 FROM holdfast.pending AS p WHERE p.id = s.id))::int AS pending,
+           (EXISTS (SELECT 1 FROM holdfast.blocked AS b WHERE b.id = s.id))::int AS blocked,
            coalesce(o.leases, 0) AS leases
     FROM sample AS s LEFT JOIN owned AS o ON o.id = s.id
 ), wrong AS (
-    SELECT * FROM places WHERE finished + pending + CASE WHEN finished = 1 THEN 0 ELSE leases END <> 1 ORDER BY id LIMIT 20
+    SELECT * FROM places WHERE finished + pending + blocked + CASE WHEN finished = 1 THEN 0 ELSE leases END <> 1 ORDER BY id LIMIT 20
 )
-SELECT w.id::text, w.finished, w.pending, w.leases, c.looked_at
+SELECT w.id::text, w.finished, w.pending, w.blocked, w.leases, c.looked_at
 FROM (SELECT count(*) AS looked_at FROM sample) AS c LEFT JOIN wrong AS w ON true

@@ -11,8 +11,15 @@ CREATE TABLE holdfast.jobs (
     meta        json,
     overrides   json,
     run_at      timestamptz NOT NULL,
-    created_at  timestamptz NOT NULL
+    created_at  timestamptz NOT NULL,
+    -- Jobs of one queue and key run one at a time, in order; the key of a whole FIFO queue is empty.
+    ordering_key  text,
+    -- The failed job that this one was made of, in a dead-letter queue.
+    origin      uuid,
+    -- The unique key that this job holds, behind the letters of the states in which it does.
+    unique_key  text
 );
+CREATE INDEX jobs_origin ON holdfast.jobs (origin) WHERE origin IS NOT NULL;
 
 -- The claim reads nothing else until it knows which jobs it takes. The lane is the priority, or far below all
 -- priorities for a suspect of crashing its worker.
@@ -28,6 +35,48 @@ CREATE TABLE holdfast.pending (
     PRIMARY KEY (queue, lane, run_at, id)
 );
 CREATE UNIQUE INDEX pending_id ON holdfast.pending (id);
+
+-- Jobs that wait for their turn, out of the claim's way. The key of this table is their order.
+CREATE TABLE holdfast.blocked (
+    queue      text NOT NULL,
+    key        text NOT NULL,
+    first_due  timestamptz NOT NULL,
+    id         uuid NOT NULL,
+    lane       smallint NOT NULL,
+    task       text NOT NULL,
+    run        integer NOT NULL DEFAULT 0,
+    attempt    integer NOT NULL DEFAULT 0,
+    crashes    integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (queue, key, first_due, id)
+);
+CREATE UNIQUE INDEX blocked_id ON holdfast.blocked (id);
+
+-- Whose turn it is in a queue and key: that job is pending or running. Without a job the turn is free, to be given from
+-- `due` on, or at the next arrival.
+CREATE TABLE holdfast.turns (
+    queue  text NOT NULL,
+    key    text NOT NULL,
+    id     uuid,
+    due    timestamptz,
+    PRIMARY KEY (queue, key)
+);
+CREATE INDEX turns_free ON holdfast.turns (due) WHERE id IS NULL;
+
+-- A blocked job has come and nobody has looked yet whether it's its turn. Whoever enqueues adds a row and takes no lock,
+-- so that a long transaction of theirs holds up nobody.
+CREATE TABLE holdfast.arrivals (
+    id     uuid PRIMARY KEY,
+    queue  text NOT NULL,
+    key    text NOT NULL
+);
+
+-- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.
+CREATE TABLE holdfast.unique_keys (
+    key    text PRIMARY KEY,
+    id     uuid NOT NULL,
+    until  timestamptz
+);
+CREATE INDEX unique_keys_until ON holdfast.unique_keys (until) WHERE until IS NOT NULL;
 
 -- One row for each claimed batch: the jobs as they are during the run, position by position. `released` holds the
 -- ids that the lease no longer owns.
@@ -60,6 +109,15 @@ CREATE TABLE holdfast.finished (
 CREATE INDEX finished_expires ON holdfast.finished (expires_at) WHERE expires_at IS NOT NULL;
 -- Most jobs succeed; the others are what people look for.
 CREATE INDEX finished_other ON holdfast.finished (state, id) WHERE state <> 'succeeded';
+
+-- The bare ids of jobs of which nothing is kept, for ten minutes: what was sent twice is told from what is new.
+CREATE TABLE holdfast.forgotten (
+    id     uuid PRIMARY KEY,
+    run    integer NOT NULL,
+    state  text NOT NULL,
+    at     timestamptz NOT NULL
+);
+CREATE INDEX forgotten_at ON holdfast.forgotten (at);
 
 CREATE TABLE holdfast.job_errors (
     id         uuid NOT NULL,
@@ -94,6 +152,38 @@ CREATE TABLE holdfast.queues (
     settings  json NOT NULL DEFAULT '{}'
 );
 
+-- Until when a job must have begun, for the few that say so; the row goes with the first begin.
+CREATE TABLE holdfast.expiries (
+    id  uuid PRIMARY KEY,
+    at  timestamptz NOT NULL
+);
+CREATE INDEX expiries_at ON holdfast.expiries (at, id);
+
+-- What people have paused: a queue, a task, or (kind "all", without a name) everything. The claim looks here.
+CREATE TABLE holdfast.pauses (
+    kind    text NOT NULL CHECK (kind IN ('all', 'queue', 'task')),
+    name    text NOT NULL,
+    who     text,
+    reason  text,
+    since   timestamptz NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
+-- What a claim may take, of what it asks for: lanes of queues that aren't paused, and tasks that aren't.
+CREATE FUNCTION holdfast.unpaused(INOUT lanes json, INOUT tasks text[]) LANGUAGE plpgsql STABLE AS
+$unpaused$
+BEGIN
+    IF EXISTS (SELECT FROM holdfast.pauses) THEN
+        lanes := (
+            SELECT coalesce(json_agg(l.value ORDER BY l.n), '[]')
+            FROM json_array_elements(lanes) WITH ORDINALITY AS l (value, n)
+            WHERE NOT EXISTS (
+                SELECT FROM holdfast.pauses AS p WHERE p.kind = 'all' OR (p.kind = 'queue' AND p.name = l.value ->> 0)));
+        tasks := ARRAY(SELECT unnest(tasks) EXCEPT SELECT p.name FROM holdfast.pauses AS p WHERE p.kind = 'task');
+    END IF;
+END
+$unpaused$;
+
 CREATE TABLE holdfast.workers (
     id           uuid PRIMARY KEY,
     host         text NOT NULL,
@@ -116,6 +206,38 @@ CREATE TABLE holdfast.unknown_tasks (
     task   text NOT NULL,
     since  timestamptz NOT NULL,
     PRIMARY KEY (queue, task)
+);
+
+-- What fires by itself. `declared` ones come from code; what people have done to one (paused, removed, put another in
+-- its place, which then `covers` it) wins over code until it is reset. `next_at` is null where nothing more comes.
+CREATE TABLE holdfast.schedules (
+    name          text PRIMARY KEY,
+    spec          json NOT NULL,
+    task          text NOT NULL,
+    queue         text NOT NULL,
+    args          json NOT NULL,
+    meta          json,
+    priority      smallint NOT NULL,
+    overrides     json,
+    ordering_key  text,
+    overlap       text NOT NULL CHECK (overlap IN ('allow', 'skip')),
+    missed        text NOT NULL CHECK (missed IN ('latest', 'all', 'none')),
+    declared      boolean NOT NULL,
+    covers        boolean NOT NULL DEFAULT false,
+    paused        boolean NOT NULL DEFAULT false,
+    removed       boolean NOT NULL DEFAULT false,
+    next_at       timestamptz,
+    last_at       timestamptz,
+    last_job      uuid
+);
+CREATE INDEX schedules_next ON holdfast.schedules (next_at) WHERE NOT paused AND NOT removed;
+
+-- Every tick that was dealt with: once. The job is null where it was skipped.
+CREATE TABLE holdfast.schedule_fires (
+    schedule  text NOT NULL,
+    at        timestamptz NOT NULL,
+    job       uuid,
+    PRIMARY KEY (schedule, at)
 );
 
 -- Who wants to be notified: idle workers of due jobs, callers that wait for results of finished ones. A notification
@@ -157,23 +279,34 @@ $refuse$;
 ALTER TABLE holdfast.pending SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
+ALTER TABLE holdfast.blocked SET (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE holdfast.turns SET (
+    fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE holdfast.arrivals SET (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE holdfast.unique_keys SET (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE holdfast.leases SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE holdfast.workers SET (fillfactor = 50);
+ALTER TABLE holdfast.schedules SET (fillfactor = 50);
 ALTER TABLE holdfast.audience SET (fillfactor = 50);
 
 -- A job as people see it. What a running job's lease says of it is added by the verb that reads this.
 CREATE VIEW holdfast.job_view AS
-SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at,
-       coalesce(f.state, CASE WHEN p.id IS NOT NULL THEN 'pending' ELSE 'running' END) AS state,
+SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at, j.ordering_key,
+       coalesce(f.state, CASE WHEN p.id IS NOT NULL THEN 'pending' WHEN b.id IS NOT NULL THEN 'blocked' ELSE 'running' END) AS state,
        f.reason,
-       coalesce(f.run, p.run) AS run,
-       coalesce(f.attempt, p.attempt) AS attempt,
-       coalesce(f.crashes, p.crashes) AS crashes,
-       coalesce(p.run_at, j.run_at) AS run_at,
+       coalesce(f.run, p.run, b.run) AS run,
+       coalesce(f.attempt, p.attempt, b.attempt) AS attempt,
+       coalesce(f.crashes, p.crashes, b.crashes) AS crashes,
+       coalesce(p.run_at, b.first_due, j.run_at) AS run_at,
        f.started_at, f.finished_at, f.worker, f.result,
-       g.percent AS progress, g.message AS progress_message, g.run AS progress_run
+       g.percent AS progress, g.message AS progress_message, g.run AS progress_run,
+       j.origin
 FROM holdfast.jobs j
 LEFT JOIN holdfast.finished f ON f.id = j.id
 LEFT JOIN holdfast.pending p ON p.id = j.id
+LEFT JOIN holdfast.blocked b ON b.id = j.id
 LEFT JOIN holdfast.job_progress g ON g.id = j.id;

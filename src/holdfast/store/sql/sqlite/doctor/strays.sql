@@ -2,6 +2,9 @@
 SELECT 'pending', r.id FROM (SELECT * FROM (SELECT id FROM holdfast_pending ORDER BY id DESC LIMIT :half) UNION SELECT * FROM (SELECT id FROM holdfast_pending ORDER BY id LIMIT :half)) AS r
 WHERE NOT EXISTS (SELECT 1 FROM holdfast_jobs AS j WHERE j.id = r.id)
 UNION ALL
+SELECT 'blocked', r.id FROM (SELECT * FROM (SELECT id FROM holdfast_blocked ORDER BY id DESC LIMIT :half) UNION SELECT * FROM (SELECT id FROM holdfast_blocked ORDER BY id LIMIT :half)) AS r
+WHERE NOT EXISTS (SELECT 1 FROM holdfast_jobs AS j WHERE j.id = r.id)
+UNION ALL
 SELECT 'finished', r.id FROM (SELECT * FROM (SELECT id FROM holdfast_finished ORDER BY id DESC LIMIT :half) UNION SELECT * FROM (SELECT id FROM holdfast_finished ORDER BY id LIMIT :half)) AS r
 WHERE NOT EXISTS (SELECT 1 FROM holdfast_jobs AS j WHERE j.id = r.id)
 UNION ALL

@@ -11,8 +11,15 @@ CREATE TABLE holdfast_jobs (
     meta        TEXT,
     overrides   TEXT,
     run_at      INTEGER NOT NULL,
-    created_at  INTEGER NOT NULL
+    created_at  INTEGER NOT NULL,
+    -- Jobs of one queue and key run one at a time, in order; the key of a whole FIFO queue is empty.
+    ordering_key  TEXT,
+    -- The failed job that this one was made of, in a dead-letter queue.
+    origin      TEXT,
+    -- The unique key that this job holds, behind the letters of the states in which it does.
+    unique_key  TEXT
 ) WITHOUT ROWID;
+CREATE INDEX holdfast_jobs_origin ON holdfast_jobs (origin) WHERE origin IS NOT NULL;
 
 -- The claim reads nothing else until it knows which jobs it takes. The lane is the priority, or far below all
 -- priorities for a suspect of crashing its worker.
@@ -28,6 +35,47 @@ CREATE TABLE holdfast_pending (
     PRIMARY KEY (queue, lane, run_at, id)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX holdfast_pending_id ON holdfast_pending (id);
+
+-- Jobs that wait for their turn, out of the claim's way. The key of this table is their order.
+CREATE TABLE holdfast_blocked (
+    queue      TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    first_due  INTEGER NOT NULL,
+    id         TEXT NOT NULL,
+    lane       INTEGER NOT NULL,
+    task       TEXT NOT NULL,
+    run        INTEGER NOT NULL DEFAULT 0,
+    attempt    INTEGER NOT NULL DEFAULT 0,
+    crashes    INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (queue, key, first_due, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX holdfast_blocked_id ON holdfast_blocked (id);
+
+-- Whose turn it is in a queue and key: that job is pending or running. Without a job the turn is free, to be given from
+-- `due` on, or at the next arrival.
+CREATE TABLE holdfast_turns (
+    queue  TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    id     TEXT,
+    due    INTEGER,
+    PRIMARY KEY (queue, key)
+) WITHOUT ROWID;
+CREATE INDEX holdfast_turns_free ON holdfast_turns (due) WHERE id IS NULL;
+
+-- A blocked job has come and nobody has looked yet whether it's its turn.
+CREATE TABLE holdfast_arrivals (
+    id     TEXT PRIMARY KEY,
+    queue  TEXT NOT NULL,
+    key    TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.
+CREATE TABLE holdfast_unique_keys (
+    key    TEXT PRIMARY KEY,
+    id     TEXT NOT NULL,
+    until  INTEGER
+) WITHOUT ROWID;
+CREATE INDEX holdfast_unique_keys_until ON holdfast_unique_keys (until) WHERE until IS NOT NULL;
 
 -- One row for each claimed batch. jobs is [[id, run, attempt, crashes], …] as they are during the run;
 -- released holds the ids that the lease no longer owns.
@@ -55,6 +103,15 @@ CREATE TABLE holdfast_finished (
 CREATE INDEX holdfast_finished_expires ON holdfast_finished (expires_at) WHERE expires_at IS NOT NULL;
 -- Most jobs succeed; the others are what people look for.
 CREATE INDEX holdfast_finished_other ON holdfast_finished (state, id) WHERE state <> 'succeeded';
+
+-- The bare ids of jobs of which nothing is kept, for ten minutes: what was sent twice is told from what is new.
+CREATE TABLE holdfast_forgotten (
+    id     TEXT PRIMARY KEY,
+    run    INTEGER NOT NULL,
+    state  TEXT NOT NULL,
+    at     INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX holdfast_forgotten_at ON holdfast_forgotten (at);
 
 CREATE TABLE holdfast_job_errors (
     id         TEXT NOT NULL,
@@ -89,6 +146,23 @@ CREATE TABLE holdfast_queues (
     settings  TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 
+-- Until when a job must have begun, for the few that say so; the row goes with the first begin.
+CREATE TABLE holdfast_expiries (
+    id  TEXT PRIMARY KEY,
+    at  INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX holdfast_expiries_at ON holdfast_expiries (at, id);
+
+-- What people have paused: a queue, a task, or (kind "all", without a name) everything. The claim looks here.
+CREATE TABLE holdfast_pauses (
+    kind    TEXT NOT NULL CHECK (kind IN ('all', 'queue', 'task')),
+    name    TEXT NOT NULL,
+    who     TEXT,
+    reason  TEXT,
+    since   INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+
 CREATE TABLE holdfast_workers (
     id           TEXT PRIMARY KEY,
     host         TEXT NOT NULL,
@@ -113,6 +187,38 @@ CREATE TABLE holdfast_unknown_tasks (
     PRIMARY KEY (queue, task)
 ) WITHOUT ROWID;
 
+-- What fires by itself. `declared` ones come from code; what people have done to one (paused, removed, put another in
+-- its place, which then `covers` it) wins over code until it is reset. `next_at` is null where nothing more comes.
+CREATE TABLE holdfast_schedules (
+    name          TEXT PRIMARY KEY,
+    spec          TEXT NOT NULL,
+    task          TEXT NOT NULL,
+    queue         TEXT NOT NULL,
+    args          TEXT NOT NULL,
+    meta          TEXT,
+    priority      INTEGER NOT NULL,
+    overrides     TEXT,
+    ordering_key  TEXT,
+    overlap       TEXT NOT NULL CHECK (overlap IN ('allow', 'skip')),
+    missed        TEXT NOT NULL CHECK (missed IN ('latest', 'all', 'none')),
+    declared      INTEGER NOT NULL,
+    covers        INTEGER NOT NULL DEFAULT 0,
+    paused        INTEGER NOT NULL DEFAULT 0,
+    removed       INTEGER NOT NULL DEFAULT 0,
+    next_at       INTEGER,
+    last_at       INTEGER,
+    last_job      TEXT
+) WITHOUT ROWID;
+CREATE INDEX holdfast_schedules_next ON holdfast_schedules (next_at) WHERE NOT paused AND NOT removed;
+
+-- Every tick that was dealt with: once. The job is null where it was skipped.
+CREATE TABLE holdfast_schedule_fires (
+    schedule  TEXT NOT NULL,
+    at        INTEGER NOT NULL,
+    job       TEXT,
+    PRIMARY KEY (schedule, at)
+) WITHOUT ROWID;
+
 -- `holdfast move` from or into this database. A source stays closed, and a target takes no workers until all is there:
 -- triggers that the move makes see to it.
 CREATE TABLE holdfast_moves (
@@ -127,16 +233,18 @@ CREATE TABLE holdfast_moves (
 
 -- A job as people see it. What a running job's lease says of it is added by the verb that reads this.
 CREATE VIEW holdfast_job_view AS
-SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at,
-       coalesce(f.state, CASE WHEN p.id IS NOT NULL THEN 'pending' ELSE 'running' END) AS state,
+SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at, j.ordering_key,
+       coalesce(f.state, CASE WHEN p.id IS NOT NULL THEN 'pending' WHEN b.id IS NOT NULL THEN 'blocked' ELSE 'running' END) AS state,
        f.reason,
-       coalesce(f.run, p.run) AS run,
-       coalesce(f.attempt, p.attempt) AS attempt,
-       coalesce(f.crashes, p.crashes) AS crashes,
-       coalesce(p.run_at, j.run_at) AS run_at,
+       coalesce(f.run, p.run, b.run) AS run,
+       coalesce(f.attempt, p.attempt, b.attempt) AS attempt,
+       coalesce(f.crashes, p.crashes, b.crashes) AS crashes,
+       coalesce(p.run_at, b.first_due, j.run_at) AS run_at,
        f.started_at, f.finished_at, f.worker, f.result,
-       g.percent AS progress, g.message AS progress_message, g.run AS progress_run
+       g.percent AS progress, g.message AS progress_message, g.run AS progress_run,
+       j.origin
 FROM holdfast_jobs j
 LEFT JOIN holdfast_finished f ON f.id = j.id
 LEFT JOIN holdfast_pending p ON p.id = j.id
+LEFT JOIN holdfast_blocked b ON b.id = j.id
 LEFT JOIN holdfast_job_progress g ON g.id = j.id;

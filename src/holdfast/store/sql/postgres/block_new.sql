@@ -1,0 +1,1 @@
+-- `insert_ordered` has done it: PostgreSQL writes both tables in one statement.

@@ -1,0 +1,1 @@
+SELECT queue, count(*) FROM holdfast.blocked GROUP BY queue

@@ -1,0 +1,1 @@
+DELETE FROM holdfast.schedule_fires WHERE schedule = :schedule::text

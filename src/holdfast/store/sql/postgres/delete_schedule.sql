@@ -1,0 +1,1 @@
+DELETE FROM holdfast.schedules WHERE name = :name::text

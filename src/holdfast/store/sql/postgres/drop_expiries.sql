@@ -1,0 +1,3 @@
+DELETE FROM holdfast.expiries WHERE ctid = ANY (ARRAY(
+    SELECT r.at FROM unnest(:ids::uuid[]) AS x (id)
+    CROSS JOIN LATERAL (SELECT ctid AS at FROM holdfast.expiries WHERE expiries.id = x.id LIMIT 1) AS r))

@@ -1,0 +1,1 @@
+DELETE FROM holdfast.pauses WHERE kind = :kind::text AND name = :name::text RETURNING name

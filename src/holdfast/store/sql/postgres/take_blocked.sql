@@ -1,0 +1,1 @@
+DELETE FROM holdfast.blocked WHERE id = :id::uuid RETURNING run, attempt, crashes

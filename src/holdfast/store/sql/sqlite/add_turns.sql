@@ -1,0 +1,1 @@
+INSERT INTO holdfast_turns (queue, key) VALUES (:queue, :key) ON CONFLICT (queue, key) DO NOTHING

@@ -1,0 +1,1 @@
+SELECT queue, count(*) FROM holdfast_blocked GROUP BY queue

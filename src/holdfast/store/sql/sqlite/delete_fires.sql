@@ -1,0 +1,1 @@
+DELETE FROM holdfast_schedule_fires WHERE schedule = :schedule

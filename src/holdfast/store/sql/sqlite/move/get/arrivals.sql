@@ -1,0 +1,1 @@
+SELECT id, queue, key FROM holdfast_arrivals

@@ -1,0 +1,1 @@
+SELECT kind, name, who, reason, since FROM holdfast_pauses

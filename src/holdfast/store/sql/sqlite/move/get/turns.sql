@@ -1,0 +1,1 @@
+SELECT queue, key, id, due FROM holdfast_turns

@@ -1,0 +1,1 @@
+SELECT key, id, until FROM holdfast_unique_keys

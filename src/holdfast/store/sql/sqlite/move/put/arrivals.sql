@@ -1,0 +1,1 @@
+INSERT INTO holdfast_arrivals (id, queue, key) VALUES (:id, :queue, :key) ON CONFLICT DO NOTHING

@@ -1,0 +1,1 @@
+DELETE FROM holdfast_pauses WHERE kind = :kind AND name = :name RETURNING name

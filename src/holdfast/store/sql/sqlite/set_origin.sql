@@ -1,0 +1,1 @@
+UPDATE holdfast_jobs SET origin = :origin WHERE id = :id

@@ -1,0 +1,1 @@
+DELETE FROM holdfast_blocked WHERE id = :id RETURNING run, attempt, crashes

@@ -1,0 +1,122 @@
+"""When to look at which lanes there are, and when the next job will be due."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from holdfast.core.times import SECOND
+from holdfast.store.verbs.claim import probe
+from holdfast.store.verbs.pauses import Halted, survey
+from holdfast.store.verbs.turns import give
+
+if TYPE_CHECKING:
+    from holdfast.store.base import Channel
+    from holdfast.worker.lanes import Lanes
+
+LOOK_PAUSE = 0.002
+"""Seconds between two looks at the lanes, however much news comes."""
+LOOK_AFTER = 0.05
+"""The same for a worker that has enough to claim, or that only wants to know when more will be due."""
+SWEEP_SHARE = 10
+"""A look at all lanes from their start waits for so many times its cost before the next."""
+
+
+class Lookout:
+    """Looks for the claimer, in its thread. Times are of the monotonic clock, but for those of the store.
+
+    Args:
+        channel: the claimer's way to the store.
+        lanes: what it learns goes here.
+        now: the store's clock.
+        queues: those served; None for all.
+        poll: seconds between two looks for what no news told of.
+        marks: claims begin at low-water marks.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        lanes: Lanes,
+        now: Callable[[], int],
+        *,
+        queues: Sequence[str] | None,
+        poll: float,
+        marks: bool,
+    ) -> None:
+        self._channel = channel
+        self._lanes = lanes
+        self._now = now
+        self._queues = queues
+        self._poll = poll
+        self._marks = marks
+        self._anything = False
+        """Something has changed and nobody said what."""
+        self.control = False
+        """Something was paused or resumed: look at everything, at once. Set by any thread."""
+        self.halted = Halted()
+        """What is paused, as far as is known."""
+        self._looked_at = 0.0
+        self._sweep_at = 0.0
+        self._look_at = 0.0
+        """When the lanes are to be read again."""
+
+    def hear_of_anything(self) -> None:
+        """Something has changed and nobody said what. In any thread."""
+        self._anything = True
+
+    def is_due(self, now: float, store_now: int) -> bool:
+        """It is time for a look."""
+        pause = LOOK_AFTER if self._lanes.any_due(store_now) else LOOK_PAUSE
+        return now >= self._look_at or (self._anything and now >= self._looked_at + pause)
+
+    def look_by(self, at: float) -> None:
+        """Look at this time at the latest."""
+        self._look_at = min(self._look_at, at)
+
+    def look_after_claim(self, now: float) -> None:
+        """Look soon: a claim has found less than was said to be due."""
+        self.look_by(max(now, self._looked_at + LOOK_AFTER))
+
+    def look(self, now: float) -> None:
+        """Learn which lanes there are.
+
+        Raises:
+            StoreError: the store can't be asked.
+        """
+        control, self.control, self._anything = self.control, False, False
+        if control:
+            self._sweep_at = 0.0
+        self._lanes.look_begins()
+        known = self._lanes.known() if self._marks and now < self._sweep_at else []
+        if known:
+            self._lanes.learn(self._channel.read(probe, known), self._now())
+        else:
+            found, pauses = self._channel.read(survey, self._queues)
+            halted = Halted(pauses)
+            if control or halted != self.halted:
+                halted.at = monotonic()
+                self.halted = halted
+                self._lanes.pauses(halted)
+            self._lanes.learn(found, self._now())
+            # Under an old snapshot a look at all there is walks over what was claimed long ago: not too often then.
+            pause = self._poll * random.uniform(0.75, 1.0)
+            self._sweep_at = now + max(pause, SWEEP_SHARE * (monotonic() - now))
+        self._looked_at = now
+        self._look_at = now + self._poll * random.uniform(0.75, 1.0)
+
+    def give_turns(self) -> None:
+        """Let jobs have the turn that they wait for. News of it come as of all that becomes due."""
+        self._lanes.turns_begin()
+        self._lanes.turns_at(self._channel.write(give))
+
+    def until_due(self, now: float) -> float:
+        """For how many seconds nothing will be due, as far as is known."""
+        until = self._looked_at + LOOK_PAUSE if self._anything else self._look_at
+        store_now = self._now()
+        due = self._lanes.next_due(store_now)
+        if due is not None:
+            until = min(until, now + (due - store_now) / SECOND)
+        return max(0.001, until - now)
