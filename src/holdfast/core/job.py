@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.core.lines import line_of
 from holdfast.core.overrides import Overrides
 from holdfast.core.states import Again, JobState, Reason
 from holdfast.core.unique import OnConflict, Unique, UniqueKey
@@ -37,6 +38,10 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     overrides: Overrides | None = None
     ordering_key: str | None = None
     """Jobs of one queue and key run one at a time, in order. Empty in a FIFO queue, which is one key."""
+    share: str | None = None
+    """Whose share of the queue it uses up, where that is served fairly."""
+    limits: tuple[str, ...] = ()
+    """The names of the slots that it needs to run (`holdfast.core.slots`)."""
     unique: Unique | None = None
     """What keeps another job from being stored beside it."""
     on_conflict: OnConflict = "existing"
@@ -49,6 +54,11 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def id(self) -> UUID:
         return UUID(self.job_id)
+
+    @property
+    def line(self) -> str | None:
+        """The line that it is to stand in; None if it simply runs when it is due."""
+        return line_of(self.ordering_key, self.priority, self.share, self.limits)
 
     def replace(self, **changes: Any) -> NewJob:
         """A changed copy, for a middleware to pass on."""
@@ -72,10 +82,12 @@ class Claimed(msgspec.Struct, gc=False, array_like=True):
     crashes: int
     run_at: int
     created_at: int
-    key: str | None = None
-    """Its ordering key: it has the turn of that key, and gives it up when it ends."""
+    line: str | None = None
+    """Where it waits (`holdfast.core.lines`): by an ordering key, whose turn it has until it ends, or by its slots."""
     unique: str | None = None
     """Its unique key, behind the letters of the states in which it holds that."""
+    limits: str | None = None
+    """The names of the slots that it holds while it runs, as JSON."""
     lease: str = ""
     started_at: int | None = None
     """When the handler was begun; None for a job that was claimed and not started."""

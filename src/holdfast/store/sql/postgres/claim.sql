@@ -26,5 +26,5 @@ WITH unpaused AS MATERIALIZED (
     FROM taken HAVING count(*) > 0
 )
 SELECT j.id::text, j.task, j.queue, j.priority, j.args::text, j.meta::text, j.overrides::text,
-       t.run, t.attempt, t.crashes, (date_part('epoch', t.run_at) * 1e6::float8)::bigint, (date_part('epoch', j.created_at) * 1e6::float8)::bigint, j.ordering_key, j.unique_key, t.lane
+       t.run, t.attempt, t.crashes, (date_part('epoch', t.run_at) * 1e6::float8)::bigint, (date_part('epoch', j.created_at) * 1e6::float8)::bigint, j.line, j.unique_key, j.limits, t.lane
 FROM taken t CROSS JOIN LATERAL (SELECT * FROM holdfast.jobs WHERE jobs.id = t.id LIMIT 1) AS j

@@ -1,16 +1,16 @@
 -- Like `insert_jobs`, for jobs that wait for their turn. `block_new` has nothing left to do.
 WITH new AS MATERIALIZED (
-    SELECT u.id, u.queue, u.task, u.priority, u.args, u.meta, u.overrides, u.unique_key, u.ordering_key,
+    SELECT u.id, u.queue, u.task, u.priority, u.args, u.meta, u.overrides, u.unique_key, u.line,
            greatest(coalesce(to_timestamp(u.run_at / 1e6::float8), :now + u.delay * interval '1 microsecond'), :now) AS run_at
     FROM unnest(:id::uuid[], :queue::text[], :task::text[], :priority::smallint[], :args::text[], :meta::text[],
                 :overrides::text[], :run_at::bigint[], :delay::bigint[], :unique_key::text[],
-                :ordering_key::text[])
-         AS u (id, queue, task, priority, args, meta, overrides, run_at, delay, unique_key, ordering_key)
+                :line::text[])
+         AS u (id, queue, task, priority, args, meta, overrides, run_at, delay, unique_key, line)
 ), kept AS (
-    INSERT INTO holdfast.jobs (id, queue, task, priority, args, meta, overrides, run_at, created_at, ordering_key, unique_key)
-    SELECT id, queue, task, priority, args::json, meta::json, overrides::json, run_at, :now, ordering_key, unique_key FROM new
+    INSERT INTO holdfast.jobs (id, queue, task, priority, args, meta, overrides, run_at, created_at, line, unique_key)
+    SELECT id, queue, task, priority, args::json, meta::json, overrides::json, run_at, :now, line, unique_key FROM new
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, queue, task, priority, run_at, ordering_key
+    RETURNING id, queue, task, priority, run_at, line
 )
 INSERT INTO holdfast.blocked (queue, key, first_due, id, lane, task)
-SELECT queue, ordering_key, run_at, id, priority, task FROM kept
+SELECT queue, line, run_at, id, priority, task FROM kept

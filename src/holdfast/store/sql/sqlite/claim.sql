@@ -3,7 +3,7 @@
 -- what one statement does on PostgreSQL, in the same transaction. No marks are needed, since SQLite leaves no dead
 -- entries behind. What is paused is left out here and nowhere else, so that a pause holds from its commit on.
 SELECT p.id, p.task, p.queue, j.priority, j.args, j.meta, j.overrides,
-       p.run + 1, p.attempt + 1, p.crashes, p.run_at, j.created_at, j.ordering_key, j.unique_key, p.lane
+       p.run + 1, p.attempt + 1, p.crashes, p.run_at, j.created_at, j.line, j.unique_key, j.limits, p.lane
 FROM json_each(:lanes) AS l
 CROSS JOIN holdfast_pending AS p
     ON p.queue = l.value ->> 0 AND p.lane = l.value ->> 1 AND p.run_at <= :now

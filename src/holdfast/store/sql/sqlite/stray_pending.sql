@@ -1,4 +1,4 @@
 -- Jobs of a FIFO queue that are claimable without its turn.
-SELECT j.ordering_key, p.run_at, p.id, j.priority, p.task, p.run, p.attempt, p.crashes
+SELECT j.line, p.run_at, p.id, j.priority, p.task, p.run, p.attempt, p.crashes
 FROM holdfast_pending p CROSS JOIN holdfast_jobs j ON j.id = p.id
-WHERE p.queue = :queue AND j.ordering_key IS NOT '' ORDER BY p.lane, p.run_at, p.id LIMIT :limit
+WHERE p.queue = :queue AND j.line IS NOT '' ORDER BY p.lane, p.run_at, p.id LIMIT :limit

@@ -12,8 +12,11 @@ CREATE TABLE holdfast.jobs (
     overrides   json,
     run_at      timestamptz NOT NULL,
     created_at  timestamptz NOT NULL,
-    -- Jobs of one queue and key run one at a time, in order; the key of a whole FIFO queue is empty.
-    ordering_key  text,
+    -- The line that the job stands in, if it may not simply run: its ordering key (empty for a whole FIFO queue), of which
+    -- one job at a time has the turn; or, behind a sign that no ordering key holds, what it shares with those beside it.
+    line        text,
+    -- The names of the slots that it needs to run, as JSON.
+    limits      text,
     -- The failed job that this one was made of, in a dead-letter queue.
     origin      uuid,
     -- The unique key that this job holds, behind the letters of the states in which it does.
@@ -36,7 +39,7 @@ CREATE TABLE holdfast.pending (
 );
 CREATE UNIQUE INDEX pending_id ON holdfast.pending (id);
 
--- Jobs that wait for their turn, out of the claim's way. The key of this table is their order.
+-- Jobs that wait in a line, out of the claim's way. The key of this table is their order.
 CREATE TABLE holdfast.blocked (
     queue      text NOT NULL,
     key        text NOT NULL,
@@ -51,23 +54,62 @@ CREATE TABLE holdfast.blocked (
 );
 CREATE UNIQUE INDEX blocked_id ON holdfast.blocked (id);
 
--- Whose turn it is in a queue and key: that job is pending or running. Without a job the turn is free, to be given from
--- `due` on, or at the next arrival.
-CREATE TABLE holdfast.turns (
-    queue  text NOT NULL,
-    key    text NOT NULL,
-    id     uuid,
-    due    timestamptz,
-    PRIMARY KEY (queue, key)
+-- How it stands with a line. A claim looks where `due` has come. In an ordered line one job has the turn (`id`): it runs,
+-- or waits for its retry until `due`. A line whose jobs have to wait for a slot has a ticket of that slot, and no `due`.
+-- The epoch grows with every 256th change, so that the newest version of a busy row is found first, even while an old
+-- snapshot keeps vacuum from removing the others.
+CREATE TABLE holdfast.lines (
+    queue   text NOT NULL,
+    key     text NOT NULL,
+    epoch   integer NOT NULL DEFAULT 0,
+    change  integer NOT NULL DEFAULT 0,
+    lane    smallint NOT NULL DEFAULT 0,
+    due     timestamptz,
+    id      uuid,
+    limits  text,
+    slot    text,
+    ticket  bigint NOT NULL DEFAULT 0,
+    credit  integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (queue, key, epoch)
 );
-CREATE INDEX turns_free ON holdfast.turns (due) WHERE id IS NULL;
+CREATE INDEX lines_due ON holdfast.lines (queue, lane, due) WHERE due IS NOT NULL;
+CREATE INDEX lines_waiting ON holdfast.lines (slot, ticket) WHERE slot IS NOT NULL;
+CREATE INDEX lines_idle ON holdfast.lines (queue) WHERE due IS NULL AND id IS NULL AND slot IS NULL;
 
--- A blocked job has come and nobody has looked yet whether it's its turn. Whoever enqueues adds a row and takes no lock,
--- so that a long transaction of theirs holds up nobody.
-CREATE TABLE holdfast.arrivals (
-    id     uuid PRIMARY KEY,
-    queue  text NOT NULL,
-    key    text NOT NULL
+-- What limits and rates count: jobs that run (`used`), or until when those let through are spaced out (`next_free`).
+-- At `wake_at` somebody is to look which of the lines that wait for it may go on.
+CREATE TABLE holdfast.slots (
+    name       text NOT NULL,
+    epoch      integer NOT NULL DEFAULT 0,
+    change     integer NOT NULL DEFAULT 0,
+    used       integer NOT NULL DEFAULT 0,
+    next_free  timestamptz,
+    wake_at    timestamptz,
+    waiting    boolean NOT NULL DEFAULT false,
+    tickets    bigint NOT NULL DEFAULT 0,
+    served     bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (name, epoch)
+);
+CREATE INDEX slots_wake ON holdfast.slots (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX slots_idle ON holdfast.slots (name) WHERE used = 0 AND wake_at IS NULL AND NOT waiting;
+
+-- What code says of limits, rates and fair shares; what people have changed at run time wins until it is reset.
+CREATE TABLE holdfast.limits (
+    name      text PRIMARY KEY,
+    settings  json,
+    override  json
+);
+
+-- A job has come into a line, or one that held a turn or slots has gone, and nobody has seen to it yet. Callers'
+-- transactions add a row and take no lock, so that a long one of theirs holds up nobody.
+CREATE TABLE holdfast.notes (
+    id      uuid NOT NULL,
+    gone    boolean NOT NULL,
+    queue   text NOT NULL,
+    key     text NOT NULL,
+    lane    smallint NOT NULL,
+    limits  text,
+    PRIMARY KEY (id, gone)
 );
 
 -- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.
@@ -281,9 +323,11 @@ ALTER TABLE holdfast.pending SET (
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 ALTER TABLE holdfast.blocked SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
-ALTER TABLE holdfast.turns SET (
+ALTER TABLE holdfast.lines SET (
     fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
-ALTER TABLE holdfast.arrivals SET (
+ALTER TABLE holdfast.slots SET (
+    fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE holdfast.notes SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE holdfast.unique_keys SET (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
@@ -295,7 +339,8 @@ ALTER TABLE holdfast.audience SET (fillfactor = 50);
 
 -- A job as people see it. What a running job's lease says of it is added by the verb that reads this.
 CREATE VIEW holdfast.job_view AS
-SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at, j.ordering_key,
+SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at,
+       CASE WHEN left(j.line, 1) <> E'\x1f' THEN j.line END AS ordering_key,
        coalesce(f.state, CASE WHEN p.id IS NOT NULL THEN 'pending' WHEN b.id IS NOT NULL THEN 'blocked' ELSE 'running' END) AS state,
        f.reason,
        coalesce(f.run, p.run, b.run) AS run,

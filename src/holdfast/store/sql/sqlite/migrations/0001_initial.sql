@@ -12,8 +12,11 @@ CREATE TABLE holdfast_jobs (
     overrides   TEXT,
     run_at      INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
-    -- Jobs of one queue and key run one at a time, in order; the key of a whole FIFO queue is empty.
-    ordering_key  TEXT,
+    -- The line that the job stands in, if it may not simply run: its ordering key (empty for a whole FIFO queue), of which
+    -- one job at a time has the turn; or, behind a sign that no ordering key holds, what it shares with those beside it.
+    line        TEXT,
+    -- The names of the slots that it needs to run, as JSON.
+    limits      TEXT,
     -- The failed job that this one was made of, in a dead-letter queue.
     origin      TEXT,
     -- The unique key that this job holds, behind the letters of the states in which it does.
@@ -36,7 +39,7 @@ CREATE TABLE holdfast_pending (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX holdfast_pending_id ON holdfast_pending (id);
 
--- Jobs that wait for their turn, out of the claim's way. The key of this table is their order.
+-- Jobs that wait in a line, out of the claim's way. The key of this table is their order.
 CREATE TABLE holdfast_blocked (
     queue      TEXT NOT NULL,
     key        TEXT NOT NULL,
@@ -51,22 +54,57 @@ CREATE TABLE holdfast_blocked (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX holdfast_blocked_id ON holdfast_blocked (id);
 
--- Whose turn it is in a queue and key: that job is pending or running. Without a job the turn is free, to be given from
--- `due` on, or at the next arrival.
-CREATE TABLE holdfast_turns (
-    queue  TEXT NOT NULL,
-    key    TEXT NOT NULL,
-    id     TEXT,
-    due    INTEGER,
+-- How it stands with a line. A claim looks where `due` has come. In an ordered line one job has the turn (`id`): it runs,
+-- or waits for its retry until `due`. A line whose jobs have to wait for a slot has a ticket of that slot, and no `due`.
+-- The epoch is PostgreSQL's affair.
+CREATE TABLE holdfast_lines (
+    queue   TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    epoch   INTEGER NOT NULL DEFAULT 0,
+    lane    INTEGER NOT NULL DEFAULT 0,
+    due     INTEGER,
+    id      TEXT,
+    limits  TEXT,
+    slot    TEXT,
+    ticket  INTEGER NOT NULL DEFAULT 0,
+    credit  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (queue, key)
 ) WITHOUT ROWID;
-CREATE INDEX holdfast_turns_free ON holdfast_turns (due) WHERE id IS NULL;
+CREATE INDEX holdfast_lines_due ON holdfast_lines (queue, lane, due) WHERE due IS NOT NULL;
+CREATE INDEX holdfast_lines_waiting ON holdfast_lines (slot, ticket) WHERE slot IS NOT NULL;
+CREATE INDEX holdfast_lines_idle ON holdfast_lines (queue) WHERE due IS NULL AND id IS NULL AND slot IS NULL;
 
--- A blocked job has come and nobody has looked yet whether it's its turn.
-CREATE TABLE holdfast_arrivals (
-    id     TEXT PRIMARY KEY,
-    queue  TEXT NOT NULL,
-    key    TEXT NOT NULL
+-- What limits and rates count: jobs that run (`used`), or until when those let through are spaced out (`next_free`).
+-- At `wake_at` somebody is to look which of the lines that wait for it may go on.
+CREATE TABLE holdfast_slots (
+    name       TEXT PRIMARY KEY,
+    epoch      INTEGER NOT NULL DEFAULT 0,
+    used       INTEGER NOT NULL DEFAULT 0,
+    next_free  INTEGER,
+    wake_at    INTEGER,
+    waiting    INTEGER NOT NULL DEFAULT 0,
+    tickets    INTEGER NOT NULL DEFAULT 0,
+    served     INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX holdfast_slots_wake ON holdfast_slots (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX holdfast_slots_idle ON holdfast_slots (name) WHERE used = 0 AND wake_at IS NULL AND waiting = 0;
+
+-- What code says of limits, rates and fair shares; what people have changed at run time wins until it is reset.
+CREATE TABLE holdfast_limits (
+    name      TEXT PRIMARY KEY,
+    settings  TEXT,
+    override  TEXT
+) WITHOUT ROWID;
+
+-- A job has come into a line, or one that held a turn or slots has gone, and nobody has seen to it yet.
+CREATE TABLE holdfast_notes (
+    id      TEXT NOT NULL,
+    gone    INTEGER NOT NULL,
+    queue   TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    lane    INTEGER NOT NULL,
+    limits  TEXT,
+    PRIMARY KEY (id, gone)
 ) WITHOUT ROWID;
 
 -- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.
@@ -233,7 +271,8 @@ CREATE TABLE holdfast_moves (
 
 -- A job as people see it. What a running job's lease says of it is added by the verb that reads this.
 CREATE VIEW holdfast_job_view AS
-SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at, j.ordering_key,
+SELECT j.id, j.task, j.queue, j.priority, j.args, j.meta, j.overrides, j.created_at,
+       CASE WHEN substr(j.line, 1, 1) <> char(31) THEN j.line END AS ordering_key,
        coalesce(f.state, CASE WHEN p.id IS NOT NULL THEN 'pending' WHEN b.id IS NOT NULL THEN 'blocked' ELSE 'running' END) AS state,
        f.reason,
        coalesce(f.run, p.run, b.run) AS run,

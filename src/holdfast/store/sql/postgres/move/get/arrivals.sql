@@ -1,1 +1,0 @@
-SELECT t.id::text, t.queue, t.key FROM holdfast.arrivals AS t

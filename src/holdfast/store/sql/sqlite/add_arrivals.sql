@@ -1,1 +1,0 @@
-INSERT INTO holdfast_arrivals (id, queue, key) VALUES (:id, :queue, :key) ON CONFLICT (id) DO NOTHING

@@ -1,1 +1,0 @@
-INSERT INTO holdfast_turns (queue, key) VALUES (:queue, :key) ON CONFLICT (queue, key) DO NOTHING

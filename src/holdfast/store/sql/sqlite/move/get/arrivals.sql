@@ -1,1 +1,0 @@
-SELECT id, queue, key FROM holdfast_arrivals

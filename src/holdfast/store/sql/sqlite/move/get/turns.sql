@@ -1,1 +1,0 @@
-SELECT queue, key, id, due FROM holdfast_turns

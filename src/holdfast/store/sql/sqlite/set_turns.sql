@@ -1,1 +1,0 @@
-UPDATE holdfast_turns SET id = :id, due = :due WHERE queue = :queue AND key = :key
