@@ -1,4 +1,4 @@
--- Jobs of a FIFO queue that were enqueued by a program which didn't know that it is one.
-UPDATE holdfast.jobs SET line = '' WHERE ctid = ANY (ARRAY(
-    SELECT j.at FROM unnest(:ids::uuid[]) AS x (id)
-    CROSS JOIN LATERAL (SELECT ctid AS at FROM holdfast.jobs WHERE jobs.id = x.id LIMIT 1) AS j))
+-- Jobs that were enqueued by a program which didn't know of the line that they are to stand in.
+UPDATE holdfast.jobs SET line = u.line, limits = u.limits
+FROM unnest(:id::uuid[], :line::text[], :limits::text[]) AS u (id, line, limits)
+WHERE jobs.ctid = (SELECT ctid FROM holdfast.jobs AS j WHERE j.id = u.id LIMIT 1)

@@ -1,2 +1,2 @@
--- Jobs of a FIFO queue that were enqueued by a program which didn't know that it is one.
-UPDATE holdfast_jobs SET line = '' WHERE id IN (SELECT value FROM json_each(:ids))
+-- Jobs that were enqueued by a program which didn't know of the line that they are to stand in.
+UPDATE holdfast_jobs SET line = :line, limits = :limits WHERE id = :id

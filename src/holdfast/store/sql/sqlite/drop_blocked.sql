@@ -1,1 +1,1 @@
-DELETE FROM holdfast_blocked WHERE id IN (SELECT id FROM holdfast_blocked WHERE queue = :queue LIMIT :limit) RETURNING id
+DELETE FROM holdfast_blocked WHERE id IN (SELECT id FROM holdfast_blocked WHERE queue = :queue LIMIT :limit) RETURNING id, run

@@ -54,8 +54,8 @@ CREATE TABLE holdfast.blocked (
 );
 CREATE UNIQUE INDEX blocked_id ON holdfast.blocked (id);
 
--- How it stands with a line. A claim looks where `due` has come. In an ordered line one job has the turn (`id`): it runs,
--- or waits for its retry until `due`. A line whose jobs have to wait for a slot has a ticket of that slot, and no `due`.
+-- How it stands with a line. A claim looks where `due` has come. In an ordered line one job has the turn (`id`, and
+-- which of its runs): it runs, or waits for its retry until `due`. A line whose jobs have to wait for a slot has a ticket of that slot, and no `due`.
 -- The epoch grows with every 256th change, so that the newest version of a busy row is found first, even while an old
 -- snapshot keeps vacuum from removing the others.
 CREATE TABLE holdfast.lines (
@@ -66,7 +66,7 @@ CREATE TABLE holdfast.lines (
     lane    smallint NOT NULL DEFAULT 0,
     due     timestamptz,
     id      uuid,
-    limits  text,
+    run     integer,
     slot    text,
     ticket  bigint NOT NULL DEFAULT 0,
     credit  integer NOT NULL DEFAULT 0,
@@ -100,16 +100,17 @@ CREATE TABLE holdfast.limits (
     override  json
 );
 
--- A job has come into a line, or one that held a turn or slots has gone, and nobody has seen to it yet. Callers'
+-- A job has come into a line, or one that held a turn or slots has gone, and nobody has seen to it yet. The run is that
+-- which has gone, 0 for one that has come. Callers'
 -- transactions add a row and take no lock, so that a long one of theirs holds up nobody.
 CREATE TABLE holdfast.notes (
     id      uuid NOT NULL,
-    gone    boolean NOT NULL,
+    run     integer NOT NULL,
     queue   text NOT NULL,
     key     text NOT NULL,
     lane    smallint NOT NULL,
     limits  text,
-    PRIMARY KEY (id, gone)
+    PRIMARY KEY (id, run)
 );
 
 -- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.

@@ -54,8 +54,8 @@ CREATE TABLE holdfast_blocked (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX holdfast_blocked_id ON holdfast_blocked (id);
 
--- How it stands with a line. A claim looks where `due` has come. In an ordered line one job has the turn (`id`): it runs,
--- or waits for its retry until `due`. A line whose jobs have to wait for a slot has a ticket of that slot, and no `due`.
+-- How it stands with a line. A claim looks where `due` has come. In an ordered line one job has the turn (`id`, and
+-- which of its runs): it runs, or waits for its retry until `due`. A line whose jobs have to wait for a slot has a ticket of that slot, and no `due`.
 -- The epoch is PostgreSQL's affair.
 CREATE TABLE holdfast_lines (
     queue   TEXT NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE holdfast_lines (
     lane    INTEGER NOT NULL DEFAULT 0,
     due     INTEGER,
     id      TEXT,
-    limits  TEXT,
+    run     INTEGER,
     slot    TEXT,
     ticket  INTEGER NOT NULL DEFAULT 0,
     credit  INTEGER NOT NULL DEFAULT 0,
@@ -96,15 +96,16 @@ CREATE TABLE holdfast_limits (
     override  TEXT
 ) WITHOUT ROWID;
 
--- A job has come into a line, or one that held a turn or slots has gone, and nobody has seen to it yet.
+-- A job has come into a line, or one that held a turn or slots has gone, and nobody has seen to it yet. The run is that
+-- which has gone, 0 for one that has come.
 CREATE TABLE holdfast_notes (
     id      TEXT NOT NULL,
-    gone    INTEGER NOT NULL,
+    run     INTEGER NOT NULL,
     queue   TEXT NOT NULL,
     key     TEXT NOT NULL,
     lane    INTEGER NOT NULL,
     limits  TEXT,
-    PRIMARY KEY (id, gone)
+    PRIMARY KEY (id, run)
 ) WITHOUT ROWID;
 
 -- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.

@@ -1,0 +1,1 @@
+SELECT name, settings::text, override::text FROM holdfast.limits ORDER BY name

@@ -1,0 +1,1 @@
+-- `take_from_lines` and `take_heads` have done it: PostgreSQL deletes and returns in one statement.

@@ -1,0 +1,1 @@
+INSERT INTO holdfast_slots (name) VALUES (:name) ON CONFLICT DO NOTHING
