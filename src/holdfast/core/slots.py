@@ -10,7 +10,9 @@ from __future__ import annotations
 import msgspec
 
 KEY_MARK = "|"
-"""Between the name of a rule and a key. No rule's name holds it: `|` in a queue's or task's name is written `||`."""
+"""Between the name of a rule and a key. No rule's name holds it."""
+WHAT_MARK = "/"
+"""Between the name of a queue or task and what tells its rules apart."""
 BOUNDLESS = 1 << 30
 """Room where no rule is known: who has declared it has taken it back."""
 
@@ -62,21 +64,24 @@ def rule_name(scope: str, name: str, what: str = "") -> str:
 
     Args:
         scope: "queue" or "task".
-        name: of the queue or task.
-        what: tells the rules of one scope apart; empty for its plain limit.
+        name: of the queue or task. The marks of this module, and `%`, are escaped in it as in addresses of the web.
+        what: tells the rules of one queue or task apart; empty for its plain limit.
     """
-    name = name.replace(KEY_MARK, KEY_MARK * 2)
-    return f"{scope}:{name}{'/' + what if what else ''}"
+    if "%" in name or KEY_MARK in name or WHAT_MARK in name:
+        name = name.replace("%", "%25").replace(KEY_MARK, "%7C").replace(WHAT_MARK, "%2F")
+    return f"{scope}:{name}{WHAT_MARK + what if what else ''}"
 
 
 def rule_of(slot: str) -> str:
     """The name of the rule that a slot belongs to."""
-    begin = 0
-    while (at := slot.find(KEY_MARK, begin)) >= 0:
-        if slot[at + 1 : at + 2] != KEY_MARK:
-            return slot[:at]
-        begin = at + 2
-    return slot
+    return slot.partition(KEY_MARK)[0]
+
+
+def parts_of(rule: str) -> tuple[str, str, str]:
+    """Scope, name and what of a rule, as `rule_name` took them."""
+    scope, _, rest = rule.partition(":")
+    name, _, what = rest.partition(WHAT_MARK)
+    return scope, name.replace("%2F", WHAT_MARK).replace("%7C", KEY_MARK).replace("%25", "%"), what
 
 
 def room(rule: Rule | None, slot: Slot, now: int) -> int:

@@ -139,6 +139,23 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The run time of the job that has been due for longest."""
 
 
+class LimitRow(msgspec.Struct, frozen=True):
+    """A rule of a limit, a rate or fair shares; settings are JSON text."""
+
+    name: str
+    settings: str
+
+
+class LimitRecord(msgspec.Struct, frozen=True):
+    """A rule as it is kept."""
+
+    name: str
+    settings: str | None
+    """What code says; None where none does any more."""
+    override: str | None
+    """What was set at run time, which wins."""
+
+
 PauseKind: TypeAlias = Literal["all", "queue", "task"]
 
 

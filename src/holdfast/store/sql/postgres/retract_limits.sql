@@ -1,0 +1,1 @@
+UPDATE holdfast.limits SET settings = NULL WHERE name = ANY(:names::text[])

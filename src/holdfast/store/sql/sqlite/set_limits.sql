@@ -1,0 +1,2 @@
+INSERT INTO holdfast_limits (name, override) VALUES (:name, :override)
+ON CONFLICT (name) DO UPDATE SET override = excluded.override
