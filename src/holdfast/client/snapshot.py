@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from holdfast.core.job import Claimed, JobRecord, NewJob, RunError, Settlement
+from holdfast.core.lines import ordering_key_of
 from holdfast.core.payload import decode_meta, encode_meta
 from holdfast.core.states import JobState
 from holdfast.core.times import to_datetime
@@ -42,7 +43,7 @@ def record_of_draft(draft: NewJob, at: int) -> JobRecord:
         draft: what was asked for.
         at: this host's time then.
     """
-    state = JobState.PENDING if draft.ordering_key is None else JobState.BLOCKED
+    state = JobState.PENDING if draft.line is None else JobState.BLOCKED
     run_at = at + (draft.delay or 0) if draft.run_at is None else max(draft.run_at, at)
     return JobRecord(
         job_id=draft.job_id, task=draft.task, queue=draft.queue, priority=draft.priority, args=draft.args,
@@ -64,7 +65,7 @@ def record_of_run(claimed: Claimed, worker: str) -> JobRecord:
         meta=claimed.meta, overrides=claimed.overrides, created_at=claimed.created_at, state=JobState.RUNNING,
         reason=None, run=claimed.run, attempt=claimed.attempt, crashes=claimed.crashes, run_at=claimed.run_at,
         started_at=claimed.started_at, finished_at=None, worker=worker, result=None, progress=None,
-        progress_message=None, cancel_requested=False, ordering_key=claimed.key, origin=UNREAD,
+        progress_message=None, cancel_requested=False, ordering_key=ordering_key_of(claimed.line), origin=UNREAD,
     )  # fmt: skip
 
 

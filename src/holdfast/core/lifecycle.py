@@ -13,6 +13,7 @@ import msgspec
 from holdfast.core import outcomes as o
 from holdfast.core.errors import HoldfastError
 from holdfast.core.job import Claimed, DeadLetter, Ending, Failure, Settlement, lane_of
+from holdfast.core.lines import is_ordered
 from holdfast.core.policy import Policy
 from holdfast.core.retention import Keep
 from holdfast.core.retries import DEFAULT as DEFAULT_RETRY
@@ -24,8 +25,7 @@ S = JobState
 
 TRANSITIONS: dict[str, tuple[frozenset[JobState], frozenset[JobState]]] = {
     # verb: (states it starts from, states it may lead to)
-    "claim": (frozenset({S.PENDING}), frozenset({S.RUNNING})),
-    "promote": (frozenset({S.BLOCKED}), frozenset({S.PENDING})),
+    "claim": (frozenset({S.PENDING, S.BLOCKED}), frozenset({S.RUNNING})),
     "succeed": (frozenset({S.RUNNING}), frozenset({S.SUCCEEDED})),
     "fail": (frozenset({S.RUNNING}), frozenset({S.PENDING, S.BLOCKED, S.FAILED})),
     "retry later": (frozenset({S.RUNNING}), frozenset({S.PENDING, S.BLOCKED, S.FAILED})),
@@ -165,12 +165,11 @@ def _again(
     crashes: int | None = None,
     failure: Failure | None = None,
     args: str | None = None,
-    state: JobState = S.PENDING,
 ) -> Settlement:
     crashes = job.crashes if crashes is None else crashes
     return Settlement(
         job=job,
-        state=state,
+        state=_waiting(job, args),
         attempt=attempt,
         crashes=crashes,
         at=now,
@@ -180,6 +179,13 @@ def _again(
         args=args,
         again=why,
     )
+
+
+def _waiting(job: Claimed, args: str | None) -> JobState:
+    """Who stood in a line stands in it again; but what limits a job may be another with other arguments."""
+    if job.line is None or (args is not None and not is_ordered(job.line)):
+        return S.PENDING
+    return S.BLOCKED
 
 
 def _exhausted(job: Claimed, policy: Policy) -> bool:
@@ -254,11 +260,9 @@ def _reschedule(
         failed = ScheduleFailed(f"{outcome.by!r} gave no next run: {error}")
         failed.__cause__ = error
         return _end(job, S.FAILED, Reason.ERROR, policy, now, failure=describe(failed))
-    # As a new job would: it gives up its turn, and waits for another.
-    state = S.PENDING if job.key is None else S.BLOCKED
     return _again(
         job, policy, now, max(now, run_at),
-        why=Again.RESCHEDULE, attempt=0, crashes=0, args=outcome.encoded_args, state=state,
+        why=Again.RESCHEDULE, attempt=0, crashes=0, args=outcome.encoded_args,
     )  # fmt: skip
 
 

@@ -92,8 +92,9 @@ class RehearsalStore(SqliteStore):
         if _first_of_key(connection, job_id) != job_id:
             return False
         connection.execute(
-            "INSERT INTO holdfast_turns (queue, key, id) SELECT queue, key, id FROM holdfast_blocked WHERE id = ? "
-            "ON CONFLICT (queue, key) DO UPDATE SET id = excluded.id, due = NULL",
+            "INSERT INTO holdfast_lines (queue, key, id, run) SELECT queue, key, id, run + 1 FROM holdfast_blocked "
+            "WHERE id = ? AND substr(key, 1, 1) <> char(31) "
+            "ON CONFLICT (queue, key) DO UPDATE SET id = excluded.id, run = excluded.run, due = NULL",
             (job_id,),
         )
         connection.execute(
@@ -138,9 +139,10 @@ class RehearsalStore(SqliteStore):
 def _first_of_key(connection: sqlite3.Connection, job_id: str) -> str | None:
     """Who has the turn of a blocked job's key, else who gets it next; None if the job isn't blocked."""
     row = connection.execute(
-        "SELECT coalesce(t.id, (SELECT f.id FROM holdfast_blocked f WHERE f.queue = b.queue AND f.key = b.key "
-        "ORDER BY f.first_due, f.id LIMIT 1)) FROM holdfast_blocked b "
-        "LEFT JOIN holdfast_turns t ON t.queue = b.queue AND t.key = b.key WHERE b.id = ?",
+        "SELECT CASE WHEN substr(b.key, 1, 1) = char(31) THEN b.id ELSE coalesce(t.id, "
+        "(SELECT f.id FROM holdfast_blocked f WHERE f.queue = b.queue AND f.key = b.key "
+        "ORDER BY f.first_due, f.id LIMIT 1)) END FROM holdfast_blocked b "
+        "LEFT JOIN holdfast_lines t ON t.queue = b.queue AND t.key = b.key WHERE b.id = ?",
         (job_id,),
     ).fetchone()
     return None if row is None else str(row[0])

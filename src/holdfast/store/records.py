@@ -16,6 +16,8 @@ class LaneDue(msgspec.Struct, frozen=True, gc=False):
     queue: str
     lane: int
     run_at: int
+    lined: bool = False
+    """It holds lines that may go on (`verbs.lines`), and the time is that of the first."""
 
 
 class LaneMark(msgspec.Struct, frozen=True, gc=False):

@@ -46,8 +46,10 @@ class Wake(msgspec.Struct, frozen=True, gc=False):
     """Ids of jobs that ended."""
     cancel: tuple[str, ...] = ()
     """Ids of running jobs that were asked to cancel, or whose lease was taken away."""
+    lines: tuple[tuple[str, int, int | None], ...] = ()
+    """Lines that may go on: queue, lane, and from when; None or 0 is at once."""
     turns: bool = False
-    """A turn may be given to a job that waits for it."""
+    """There are notes of lines to see to, or slots that lines wait for may have room."""
     control: bool = False
     """Something that workers go by was changed, such as a pause."""
     anything: bool = False

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.core.outcomes import Interrupted, Outcome
 from holdfast.store.verbs.claim import claim
-from holdfast.store.verbs.settle_in import claim_apart
+from holdfast.store.verbs.claim_lined import Order, Taken, claim_lined
+from holdfast.store.verbs.settle_in import claim_apart, claim_lined_apart
 from holdfast.worker.runs import Lease, Run
 
 if TYPE_CHECKING:
     from holdfast.core.job import Claimed
     from holdfast.store.base import Channel
     from holdfast.store.records import LaneMark
+    from holdfast.store.verbs.strays import PlaceOf
     from holdfast.worker.capacity import Capacity
     from holdfast.worker.executor import Executor
     from holdfast.worker.life import Life
@@ -46,7 +48,7 @@ class Batches:
         limits: how many jobs of a queue may be in hand at a time, for the queues that have a limit.
         most: so many jobs in all; None is without limit.
         apart: names of tasks whose jobs get leases of their own, to be settled in their handlers' transactions.
-        fifo: tells the names of the queues that are known to be FIFO queues.
+        place: gives what says in which line a job is to stand that stands in none; None where none is to.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class Batches:
         limits: Mapping[str, int],
         most: int | None,
         apart: frozenset[str] = frozenset(),
-        fifo: Callable[[], Collection[str]] = frozenset,
+        place: Callable[[], PlaceOf | None] = lambda: None,
     ) -> None:
         self.left = most
         """So many may still be claimed."""
@@ -68,7 +70,7 @@ class Batches:
         self._capacity = capacity
         self._limits = limits
         self._apart = apart
-        self._fifo = fifo
+        self._place = place
         self._stopping = False
         self._stale_at = 0.0
         """When to look again for what waits for too long."""
@@ -95,6 +97,52 @@ class Batches:
         Raises:
             StoreError: nothing is known to have been claimed.
         """
+        place = self._place()
+
+        def write(new_lease: Callable[[], str]) -> list[Claimed]:
+            if self._apart.isdisjoint(tasks):
+                return self._channel.write(claim, life.id, new_lease(), plan, limit, tasks, place)
+            return self._channel.write(
+                claim_apart, life.id, new_lease(), plan, limit, tasks, self._apart, new_lease, place
+            )
+
+        return self._take(life, write)
+
+    def take_lined(
+        self,
+        life: Life,
+        plan: Sequence[LaneMark],
+        limit: int,
+        tasks: Sequence[str],
+        serves: Callable[[str], bool],
+    ) -> Taken:
+        """Claim jobs that wait in lines, and hand over what comes. Notes and slots are seen to.
+
+        Args:
+            life: the worker's.
+            plan: where lines are due.
+            limit: at most so many jobs.
+            tasks: the names of the tasks served.
+            serves: whether jobs of a queue may be taken.
+
+        Raises:
+            StoreError: nothing is known to have been claimed.
+        """
+        answers: list[Taken] = []
+
+        def write(new_lease: Callable[[], str]) -> list[Claimed]:
+            order = Order(life.id, new_lease(), plan, limit, tasks, serves)
+            if self._apart.isdisjoint(tasks):
+                taken = self._channel.write(claim_lined, order)
+            else:
+                taken = self._channel.write(claim_lined_apart, order, self._apart, new_lease)
+            answers.append(taken)
+            return taken.jobs
+
+        self._take(life, write)
+        return answers[0] if answers else Taken([], None)
+
+    def _take(self, life: Life, write: Callable[[Callable[[], str]], list[Claimed]]) -> list[Claimed]:
         if self._stopping:
             return []
         made: dict[str, Lease] = {}
@@ -106,15 +154,9 @@ class Batches:
             return lease.id
 
         began = monotonic()
-        fifo = self._fifo()
         jobs: list[Claimed] = []
         try:
-            if self._apart.isdisjoint(tasks):
-                jobs = self._channel.write(claim, life.id, new_lease(), plan, limit, tasks, fifo)
-            else:
-                jobs = self._channel.write(
-                    claim_apart, life.id, new_lease(), plan, limit, tasks, self._apart, new_lease, fifo
-                )
+            jobs = write(new_lease)
         finally:
             # If a claim that failed was committed after all, the look at the leases under this worker's id finds it.
             for unused in made.keys() - {job.lease for job in jobs}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from holdfast.store.base import Channel
     from holdfast.store.records import LaneMark
     from holdfast.store.verbs.pauses import Halted
+    from holdfast.store.verbs.strays import PlaceOf
     from holdfast.worker.capacity import Ask, Capacity
     from holdfast.worker.executor import Executor
     from holdfast.worker.life import Life
@@ -62,8 +63,8 @@ class ClaimerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Tell the store when idle, to be told of due jobs."""
     apart: frozenset[str] = frozenset()
     """The names of tasks whose jobs get leases of their own."""
-    fifo: Callable[[], Collection[str]] = frozenset
-    """Tells the names of the queues that are known to be FIFO queues."""
+    place: Callable[[], PlaceOf | None] = lambda: None
+    """Gives what says in which line a job is to stand that stands in none; None where none is to."""
     burst: bool = False
     """Tell when nothing due is left."""
     max_jobs: int | None = None
@@ -136,11 +137,20 @@ class Claimer:
             options.limits,
             options.max_jobs,
             options.apart,
-            options.fifo,
+            options.place,
         )
+        self._lined_last = False
+        """The last claim was of jobs that wait in lines."""
         self._lanes = Lanes(options.queues, Marks() if options.marks else None)
+        self._lines = Lanes(options.queues, lined=True)
         self._lookout = Lookout(
-            channel, self._lanes, worker.now, queues=options.queues, poll=options.poll, marks=options.marks
+            channel,
+            self._lanes,
+            self._lines,
+            worker.now,
+            queues=options.queues,
+            poll=options.poll,
+            marks=options.marks,
         )
         self._suspects = Suspects()
         self._bell = Event()
@@ -174,7 +184,9 @@ class Claimer:
         if wake.anything or any(queue == "*" for queue, _, _ in wake.due):
             self._lookout.hear_of_anything()
             self._bell.set()
-        if self._lanes.wake(wake, self._worker.now()):
+        now = self._worker.now()
+        # Both, whatever the first says.
+        if self._lanes.wake(wake, now) | self._lines.wake(wake, now):
             self._bell.set()
 
     def stop(self) -> None:
@@ -247,24 +259,28 @@ class Claimer:
         store_now = self._worker.now()
         if self._lookout.is_due(now, store_now):
             self._look(now)
-        if self._lanes.turns_due(store_now):
-            self._lookout.give_turns()
         return self._serve(ask, life, now, store_now)
 
     def _serve(self, ask: Ask, life: Life, now: float, store_now: int) -> float:
         """Claim what is due; where nothing is, end the burst or wait."""
         plan = self._lanes.plan(store_now)
-        suspect = self._lanes.suspect(store_now)
+        lined = self._lines.plan(store_now)
+        notes = self._lanes.notes_due(store_now)
+        suspect = self._lanes.suspect(store_now) or self._lines.suspect(store_now)
         if suspect is None:
             self._suspects.none_due()
-        elif self._suspects.have_the_turn(now, others_due=bool(plan), in_hand=bool(life.leases)):
+        elif self._suspects.have_the_turn(now, others_due=bool(plan or lined), in_hand=bool(life.leases)):
             # Once there is nothing in hand, a settlement rings.
-            return self._options.poll / 4 if life.leases else self._claim_suspect(life, suspect)
+            return self._options.poll / 4 if life.leases else self._claim_suspect(life, suspect, store_now)
         allowed, limit = self._batches.limited(plan, ask.limit, life)
+        going, most = self._batches.limited(lined, ask.limit, life)
+        if (going or notes) and self._lines_first(allowed, going):
+            self._claim_lined(life, going, most, ask, now)
+            return 0
         if allowed:
             self._claim(life, allowed, limit, ask, now)
             return 0
-        if plan:
+        if plan or lined:
             return self._options.poll  # a settlement rings
         if self._has_worked and suspect is None and not life.leases:
             self._has_worked = False
@@ -315,9 +331,11 @@ class Claimer:
         """At the end of a burst: a look that began when nothing was in hand shows nothing due."""
         self._look(now)
         store_now = self._worker.now()
-        if self._lanes.turns_due(store_now):
+        if self._lanes.notes_due(store_now):
             return False
-        return not self._lanes.plan(store_now) and self._lanes.suspect(store_now) is None
+        return not any(
+            lanes.plan(store_now) or lanes.suspect(store_now) for lanes in (self._lanes, self._lines)
+        )
 
     # --- claiming ---
 
@@ -341,9 +359,50 @@ class Claimer:
             self._lanes.emptied(plan, since, again)
             self._lookout.look_after_claim(now)
 
-    def _claim_suspect(self, life: Life, mark: LaneMark) -> float:
+    def _lines_first(self, plan: Sequence[LaneMark], lined: Sequence[LaneMark]) -> bool:
+        """Jobs that wait in lines and others of the same priority are claimed in turn."""
+        if plan and lined and plan[0].queue == lined[0].queue and plan[0].lane != lined[0].lane:
+            self._lined_last = lined[0].lane > plan[0].lane
+        else:
+            self._lined_last = not plan or not self._lined_last
+        return self._lined_last
+
+    def _claim_lined(self, life: Life, plan: list[LaneMark], limit: int, ask: Ask, now: float) -> None:
+        """Claim jobs that wait in lines; notes and slots are seen to."""
+        tasks = [name for kind in ask.kinds for name in self._options.tasks.get(kind, ())]
+        capped = {mark.queue for mark in plan}.intersection(self._options.limits)
+
+        def serves(queue: str) -> bool:
+            if self._options.queues is not None and queue not in self._options.queues:
+                return False
+            # What a worker has in hand of a queue is counted for one such queue at a time.
+            return queue in capped if capped else queue not in self._options.limits
+
+        since = self._worker.now()
+        self._lines.look_begins()
+        self._lanes.notes_begin()
+        taken = self._batches.take_lined(life, plan, limit, tasks, serves)
+        self._reach.worked()
+        self._has_worked = self._has_worked or bool(taken.jobs)
+        self.pulse.worked()
+        self._lanes.notes_at(taken.look_at)
+        if len(taken.jobs) < limit:
+            again = since + int(self._options.poll * SECOND) if not taken.jobs else None
+            self._lines.emptied(plan, since, again)
+
+    def _claim_suspect(self, life: Life, mark: LaneMark, store_now: int) -> float:
         tasks = [name for names in self._options.tasks.values() for name in names]
         since = self._worker.now()
+        if self._lanes.suspect(store_now) is None:
+            self._lines.look_begins()
+            taken = self._batches.take_lined(life, [mark], 1, tasks, lambda queue: queue == mark.queue)
+            if taken.jobs:
+                self._has_worked = True
+                self._suspects.claimed(taken.jobs[0].lease)
+            else:
+                self._lines.emptied([mark], since, since + int(self._options.poll * SECOND))
+            self._lanes.notes_at(taken.look_at)
+            return 0
         self._lanes.look_begins()
         jobs = self._batches.take(life, [mark], 1, tasks)
         self._reach.worked()

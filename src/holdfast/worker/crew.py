@@ -152,7 +152,7 @@ class Crew:
             marks=self._store.wants_marks,
             audience=self._store.wants_audience,
             apart=frozenset(task.name for task in self._tasks if task.transactional),
-            fifo=self._policies.fifo,
+            place=self._policies.place,
             burst=options.burst,
             max_jobs=options.max_jobs,
         )

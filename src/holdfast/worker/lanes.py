@@ -13,7 +13,7 @@ from holdfast.core.times import SECOND
 from holdfast.store.marks import Marks
 from holdfast.store.records import LaneDue, LaneMark
 from holdfast.store.statement import Wake
-from holdfast.store.verbs.claim import TURNS
+from holdfast.store.verbs.claim import NOTES
 from holdfast.store.verbs.pauses import Halted
 
 NOW = 0
@@ -39,9 +39,13 @@ class Lanes:
     Args:
         queues: those served; None for all.
         marks: where claims begin, on a store that wants that; None begins at the start of each lane.
+        lined: these are the lanes of lines that may go on, not of jobs.
     """
 
-    def __init__(self, queues: Collection[str] | None, marks: Marks | None = None) -> None:
+    def __init__(
+        self, queues: Collection[str] | None, marks: Marks | None = None, *, lined: bool = False
+    ) -> None:
+        self._lined = lined
         self._queues = None if queues is None else frozenset(queues)
         self._marks = marks
         self._lock = Lock()
@@ -54,9 +58,9 @@ class Lanes:
         self._vain: dict[Key, _Vain] = {}
         self._order: deque[str] = deque()
         """The queues in the order in which they are served next."""
-        self._turns_due: int | None = None
-        """When a turn is to be given to a job that waits for it; None is not as far as is known."""
-        self._turns_heard: int | None = None
+        self._notes_due: int | None = None
+        """When notes and slots are to be seen to; None is not as far as is known."""
+        self._notes_heard: int | None = None
         """The same by news since the store was last asked."""
         self._halted = Halted()
 
@@ -65,13 +69,14 @@ class Lanes:
     def wake(self, wake: Wake, now: int) -> bool:
         """Take in news at the store's time `now`; True if they tell of something that is served here."""
         told = False
-        if wake.turns:
+        if wake.turns and not self._lined:
             with self._lock:
-                self._turns_due = self._turns_heard = NOW
+                self._notes_due = self._notes_heard = NOW
             told = True
-        if wake.due:
+        due = wake.lines if self._lined else wake.due
+        if due:
             with self._lock:
-                for queue, lane, run_at in wake.due:
+                for queue, lane, run_at in due:
                     if self._serves(queue):
                         told = True
                         self._hear((queue, lane), NOW if run_at is None else run_at)
@@ -83,7 +88,7 @@ class Lanes:
         """Call it before the store is asked: news that come from now on may not be in the answer."""
         with self._lock:
             self._heard.clear()
-            self._turns_heard = None
+            self._notes_heard = None
 
     def known(self) -> list[LaneMark]:
         """The known lanes from their marks on: a look at these is cheap."""
@@ -95,11 +100,13 @@ class Lanes:
         with self._lock:
             self._due = {}
             self._known = set(self._heard)
-            self._turns_due, self._turns_heard = self._turns_heard, None
+            self._notes_due, self._notes_heard = self._notes_heard, None
             for lane in found:
-                if lane.queue == TURNS:
-                    self._turns_due = min(
-                        lane.run_at, lane.run_at if self._turns_due is None else self._turns_due
+                if lane.lined is not self._lined:
+                    continue
+                if lane.queue == NOTES:
+                    self._notes_due = min(
+                        lane.run_at, lane.run_at if self._notes_due is None else self._notes_due
                     )
                 if self._serves(lane.queue):
                     self._known.add((lane.queue, lane.lane))
@@ -140,29 +147,29 @@ class Lanes:
             return LaneMark(*max(lanes, key=lambda key: key[1])) if lanes else None
 
     def next_due(self, now: int) -> int | None:
-        """The earliest time after `now` at which something may become due, or a turn be given."""
+        """The earliest time after `now` at which something may become due, or notes and slots are to be seen to."""
         with self._lock:
             halted = self._halted
             times = [at for (queue, _), at in self._due.items() if at > now and not halted.queue(queue)]
-            if self._turns_due is not None:
-                times.append(max(self._turns_due, now))
+            if self._notes_due is not None:
+                times.append(max(self._notes_due, now))
             return min(times, default=None)
 
-    def turns_due(self, now: int) -> bool:
-        """True if a turn may be given."""
+    def notes_due(self, now: int) -> bool:
+        """True if there may be notes or slots to see to."""
         with self._lock:
-            return self._turns_due is not None and self._turns_due <= now
+            return self._notes_due is not None and self._notes_due <= now
 
-    def turns_begin(self) -> None:
-        """Turns are about to be given: only news from now on count."""
+    def notes_begin(self) -> None:
+        """Notes and slots are about to be seen to: only news from now on count."""
         with self._lock:
-            self._turns_due = self._turns_heard = None
+            self._notes_due = self._notes_heard = None
 
-    def turns_at(self, due: int | None) -> None:
-        """Turns were given; the next one is at this time, as far as is known."""
+    def notes_at(self, due: int | None) -> None:
+        """They were seen to; they are to be again at this time, as far as is known."""
         with self._lock:
             if due is not None:
-                self._turns_due = min(due, due if self._turns_due is None else self._turns_due)
+                self._notes_due = min(due, due if self._notes_due is None else self._notes_due)
 
     # --- what a claim has shown ---
 
@@ -198,7 +205,7 @@ class Lanes:
         return [key for key in lanes if not self._halted.queue(key[0])] if self._halted else lanes
 
     def _serves(self, queue: str) -> bool:
-        return queue not in ("*", TURNS) and (self._queues is None or queue in self._queues)
+        return queue not in ("*", NOTES) and (self._queues is None or queue in self._queues)
 
     def _hear(self, key: Key, run_at: int) -> None:
         self._known.add(key)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from holdfast.core.times import SECOND
 from holdfast.store.verbs.claim import probe
 from holdfast.store.verbs.pauses import Halted, survey
-from holdfast.store.verbs.turns import give
 
 if TYPE_CHECKING:
     from holdfast.store.base import Channel
+    from holdfast.store.records import LaneDue
     from holdfast.worker.lanes import Lanes
 
 LOOK_PAUSE = 0.002
@@ -29,7 +29,8 @@ class Lookout:
 
     Args:
         channel: the claimer's way to the store.
-        lanes: what it learns goes here.
+        lanes: what it learns of jobs goes here.
+        lines: what it learns of lines that may go on.
         now: the store's clock.
         queues: those served; None for all.
         poll: seconds between two looks for what no news told of.
@@ -40,6 +41,7 @@ class Lookout:
         self,
         channel: Channel,
         lanes: Lanes,
+        lines: Lanes,
         now: Callable[[], int],
         *,
         queues: Sequence[str] | None,
@@ -48,6 +50,7 @@ class Lookout:
     ) -> None:
         self._channel = channel
         self._lanes = lanes
+        self._lines = lines
         self._now = now
         self._queues = queues
         self._poll = poll
@@ -69,7 +72,8 @@ class Lookout:
 
     def is_due(self, now: float, store_now: int) -> bool:
         """It is time for a look."""
-        pause = LOOK_AFTER if self._lanes.any_due(store_now) else LOOK_PAUSE
+        any_due = self._lanes.any_due(store_now) or self._lines.any_due(store_now)
+        pause = LOOK_AFTER if any_due else LOOK_PAUSE
         return now >= self._look_at or (self._anything and now >= self._looked_at + pause)
 
     def look_by(self, at: float) -> None:
@@ -90,9 +94,10 @@ class Lookout:
         if control:
             self._sweep_at = 0.0
         self._lanes.look_begins()
+        self._lines.look_begins()
         known = self._lanes.known() if self._marks and now < self._sweep_at else []
         if known:
-            self._lanes.learn(self._channel.read(probe, known), self._now())
+            self._learn(self._channel.read(probe, known))
         else:
             found, pauses = self._channel.read(survey, self._queues)
             halted = Halted(pauses)
@@ -100,23 +105,25 @@ class Lookout:
                 halted.at = monotonic()
                 self.halted = halted
                 self._lanes.pauses(halted)
-            self._lanes.learn(found, self._now())
+                self._lines.pauses(halted)
+            self._learn(found)
             # Under an old snapshot a look at all there is walks over what was claimed long ago: not too often then.
             pause = self._poll * random.uniform(0.75, 1.0)
             self._sweep_at = now + max(pause, SWEEP_SHARE * (monotonic() - now))
         self._looked_at = now
         self._look_at = now + self._poll * random.uniform(0.75, 1.0)
 
-    def give_turns(self) -> None:
-        """Let jobs have the turn that they wait for. News of it come as of all that becomes due."""
-        self._lanes.turns_begin()
-        self._lanes.turns_at(self._channel.write(give))
+    def _learn(self, found: Sequence[LaneDue]) -> None:
+        now = self._now()
+        self._lanes.learn(found, now)
+        self._lines.learn(found, now)
 
     def until_due(self, now: float) -> float:
         """For how many seconds nothing will be due, as far as is known."""
         until = self._looked_at + LOOK_PAUSE if self._anything else self._look_at
         store_now = self._now()
-        due = self._lanes.next_due(store_now)
-        if due is not None:
+        for due in (self._lanes.next_due(store_now), self._lines.next_due(store_now)):
+            if due is None:
+                continue
             until = min(until, now + (due - store_now) / SECOND)
         return max(0.001, until - now)

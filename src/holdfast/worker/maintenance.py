@@ -17,9 +17,9 @@ from holdfast.core.times import SECOND
 from holdfast.store.verbs.expire import expire
 from holdfast.store.verbs.expiry import FIRST
 from holdfast.store.verbs.leases import give_back_lease, held
+from holdfast.store.verbs.lines import drop_idle
 from holdfast.store.verbs.queues import stored_settings
 from holdfast.store.verbs.rescue import rescue
-from holdfast.store.verbs.turns import drop_idle
 from holdfast.store.verbs.unknown import give_up_unknown
 from holdfast.worker import journal
 from holdfast.worker.backoff import Reach

@@ -14,7 +14,7 @@ from holdfast.core.errors import ConfigurationError, StoreUnavailable
 from holdfast.core.times import SECOND
 from holdfast.store.verbs.queues import declare_queues
 from holdfast.store.verbs.schedules import declare_schedules
-from holdfast.store.verbs.turns import put_in_order
+from holdfast.store.verbs.strays import put_in_order
 from holdfast.worker.announcer import Announcer
 from holdfast.worker.backoff import Reach
 from holdfast.worker.counting import Counting

@@ -13,7 +13,7 @@ from holdfast.store.doctor.finding import Finding, error, fine, several, span, w
 from holdfast.store.move.marks import Mark, marks
 from holdfast.store.records import LaneDue, PauseRecord, WorkerRecord
 from holdfast.store.statement import Statement, Verb
-from holdfast.store.verbs.claim import TURNS, lanes
+from holdfast.store.verbs.claim import NOTES, lanes
 from holdfast.store.verbs.pauses import Halted, list_pauses
 from holdfast.store.verbs.workers import list_workers
 
@@ -101,7 +101,7 @@ def look(now: int) -> Verb[Facts]:
         (
             lane
             for lane in (yield from lanes())
-            if lane.run_at <= now and lane.queue != TURNS and not halted.queue(lane.queue)
+            if lane.run_at <= now and lane.queue != NOTES and not halted.queue(lane.queue)
         ),
         key=lambda lane: lane.run_at,
     )

@@ -9,7 +9,6 @@ from holdfast.store.move.marks import fence
 from holdfast.store.move.tables import OF_JOBS, WHOLE, Table
 from holdfast.store.statement import Many, Row, Statement, Verb
 from holdfast.store.verbs.retention import forget
-from holdfast.store.verbs.turns import free
 
 JOBS = 2000
 """At most so many jobs are in one page …"""
@@ -70,7 +69,6 @@ def write_page(move: str, page: Page) -> Verb[None]:
 def take_back(move: str, ids: list[str]) -> Verb[None]:
     """Delete jobs from the target again, with all that is kept of them."""
     yield from fence(move)
-    yield from free(ids)
     yield Statement("move/drop_pending", {"ids": ids})
     yield Statement("move/drop_blocked", {"ids": ids})
     yield Statement("move/drop_finished", {"ids": ids})

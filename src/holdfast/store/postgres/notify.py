@@ -29,7 +29,8 @@ def payload(news: Sequence[Wake]) -> str:
         cancel=tuple(job_id for wake in news for job_id in wake.cancel),
         turns=any(wake.turns for wake in news),
         control=any(wake.control for wake in news),
-        anything=any(wake.anything for wake in news),
+        # That lines may go on is told without saying which: whoever hears it looks.
+        anything=any(wake.anything or wake.lines for wake in news),
     )
     text = _encode(merged)
     return text.decode() if len(text) <= MOST else ""
@@ -38,7 +39,9 @@ def payload(news: Sequence[Wake]) -> str:
 def topics(news: Sequence[Wake]) -> list[str]:
     """Who is to hear: "worker" of everything but results, "waiter" of results."""
     found: list[str] = []
-    if any(wake.due or wake.cancel or wake.turns or wake.control or wake.anything for wake in news):
+    if any(
+        wake.due or wake.lines or wake.cancel or wake.turns or wake.control or wake.anything for wake in news
+    ):
         found.append("worker")
     if any(wake.finished or wake.anything for wake in news):
         found.append("waiter")

@@ -8,8 +8,9 @@ from enum import StrEnum
 import msgspec
 
 from holdfast.core.errors import StoreError
+from holdfast.core.lines import in_lane, is_ordered
 from holdfast.store.statement import Many, Row, Statement, Verb, Wake
-from holdfast.store.verbs.turns import BLOCKED, PENDING, arrive, free
+from holdfast.store.verbs.lines import BLOCKED, PENDING, arrive, note_gone
 
 TRIES = 50
 """As of `verbs.jobs`."""
@@ -45,16 +46,16 @@ class _Place(msgspec.Struct, frozen=True):
     """Where a job stands."""
 
     queue: str
-    key: str | None
+    line: str | None
+    limits: str | None
     priority: int
 
 
 def change(job_id: str, what: Change, now: int) -> Verb[Answer]:
     """Change a job that waits.
 
-    A job with an ordering key, or of a FIFO queue, that is given another time and has never run gives up its turn, and
-    waits for it as of that time; one that waits for its retry keeps it. With another queue it leaves the order of the
-    old one: the key goes with it, unless the old or the new queue is a FIFO queue.
+    A job with an ordering key, or of a FIFO queue, that waits for its retry keeps its turn. With another queue it
+    leaves the order of the old one: the key goes with it, unless the old or the new queue is a FIFO queue.
 
     Args:
         job_id: which.
@@ -85,56 +86,65 @@ def change_some(ids: Sequence[str], what: Change, now: int) -> Verb[int]:
 
 def _changed(job_id: str, what: Change, now: int, row: Row, *, blocked: bool) -> Verb[Answer]:
     """Put a job that was lifted from where it waited to where it is to wait."""
-    queue, _, lane, run_at, task, run, attempt, crashes = row
+    queue, key, lane, run_at, task, run, attempt, crashes = row
     found = (yield Statement("job_places", {"ids": [job_id]}))[0]
-    old = _Place(found[2], found[4], found[3])
+    old = _Place(found[2], found[4], found[6], found[3])
     new, refused = _placed(old, what)
     if found[5] is not None and (what.args is not None or new.queue != old.queue):
         refused = Answer.UNIQUE
     if refused is not None:
         # As it was: the transaction may be the caller's, who goes on with it.
         if blocked:
-            yield Many(
-                "block", BLOCKED, [(queue, old.key, run_at, job_id, lane, task, run, attempt, crashes)]
-            )
+            yield Many("block", BLOCKED, [(queue, key, run_at, job_id, lane, task, run, attempt, crashes)])
         else:
             yield Many("wait", PENDING, [(queue, lane, run_at, job_id, task, run, attempt, crashes)])
         return refused
     at = _time(what.run_at, run_at, now)
-    moved = (new.queue, new.key) != (old.queue, old.key)
-    holds = not blocked and old.key is not None
-    stays = not moved and not blocked and (at is None or run > 0)
-    if holds and not stays:
-        # Before its key is another: it is read from the job.
-        yield from free([job_id])
-    values = {"id": job_id, "queue": new.queue, "priority": new.priority, "key": new.key, "args": what.args}
-    yield Statement("change_job", {**values, "run_at": at})
+    if (new.queue, new.line) != (old.queue, old.line):
+        # Before its line is another: it is read from the job.
+        yield from note_gone([(job_id, run)], ran=False)
+    values = {
+        "id": job_id,
+        "queue": new.queue,
+        "priority": new.priority,
+        "line": new.line,
+        "limits": new.limits,
+    }
+    yield Statement("change_job", {**values, "args": what.args, "run_at": at})
     lane += new.priority - old.priority
     due = run_at if at is None else at
-    if new.key is None or stays:
+    if new.line is None:
         yield Many("wait", PENDING, [(new.queue, lane, due, job_id, task, run, attempt, crashes)])
         yield Wake(due=((new.queue, lane, due),))
     else:
-        yield Many("block", BLOCKED, [(new.queue, new.key, due, job_id, lane, task, run, attempt, crashes)])
-        yield from arrive([(job_id, new.queue, new.key)])
+        line = in_lane(new.line, lane)
+        yield Many("block", BLOCKED, [(new.queue, line, due, job_id, lane, task, run, attempt, crashes)])
+        yield from arrive([(job_id, new.queue, line, lane)])
     return Answer.CHANGED
 
 
 def _placed(old: _Place, what: Change) -> tuple[_Place, Answer | None]:
     """Where it is to stand, and why it can't."""
     queue = what.queue or old.queue
-    key = old.key
+    line, limits = old.line, old.limits
+    priority = old.priority if what.priority is None else what.priority
+    ordered = line is not None and is_ordered(line)
     if queue != old.queue:
         if queue in what.fifo:
-            if key:
+            if ordered and line:
                 return old, Answer.KEY
-            key = ""
-        elif key == "":
-            key = None
-    priority = old.priority if what.priority is None else what.priority
-    if key == "" and priority:
+            line = ""
+        elif line == "":
+            line = None
+    if line == "" and priority:
         return old, Answer.PRIORITY
-    return _Place(queue, key, priority), None
+    if queue != old.queue or what.args is not None:
+        # What limits it may be another now. Where it stands in no line, whoever claims it finds out and puts it there.
+        limits = None
+        line = line if line is not None and is_ordered(line) else None
+    elif line is not None:
+        line = in_lane(line, priority)
+    return _Place(queue, line, limits, priority), None
 
 
 def _time(wanted: int | None, run_at: int, now: int) -> int | None:

@@ -57,8 +57,6 @@ class Taken(NamedTuple):
     jobs: list[Claimed]
     look_at: int | None
     """When notes or slots are to be seen to again; 0 is at once, None not as far as is known."""
-    due: list[tuple[str, int, int]]
-    """Queue, lane and time of lines that may go on."""
 
 
 class _Head(NamedTuple):
@@ -74,10 +72,23 @@ class _Head(NamedTuple):
 class _Place:
     """A line that this claim has in hand."""
 
-    __slots__ = ("asked", "called", "candidate", "changed", "got", "head", "line", "order", "sent", "short_of")
+    __slots__ = (
+        "asked",
+        "called",
+        "candidate",
+        "changed",
+        "got",
+        "head",
+        "line",
+        "order",
+        "sent",
+        "short_of",
+        "was_due",
+    )
 
     def __init__(self, line: Line, order: int, *, called: bool = False) -> None:
         self.line = line
+        self.was_due = line.due
         self.order = order
         """In which it was found, within its lane."""
         self.called = called
@@ -117,7 +128,7 @@ def claim_lined(order: Order) -> Verb[Taken]:
     rules = yield from look()
     halted = Halted((yield from list_pauses()))
     places: dict[Key, _Place] = {}
-    gone, full = yield from _see_to_notes(places)
+    gone, again = yield from _see_to_notes(places, now)
     calls = yield from _call(places, rules, now, order.limit)
     yield from _pick(places, order)
     yield from _read_heads(list(places.values()))
@@ -131,7 +142,7 @@ def claim_lined(order: Order) -> Verb[Taken]:
             held[name].waiting = False
     slots.free(held, gone)
     jobs = yield from _take(places, order, tasks, rules, held, now)
-    yield from _set_lines(places, held, calls, now, crowded=len(places) >= order.limit)
+    yield from _set_lines(places, held, calls, now, crowded=bool(order.lanes) and len(places) >= order.limit)
     _set_slots(held, calls, rules, now)
     yield from slots.write(held.values())
     if jobs:
@@ -141,23 +152,23 @@ def claim_lined(order: Order) -> Verb[Taken]:
         unique = [job for job in jobs if job.unique is not None]
         if unique:
             yield from release_started(unique)
-    due = _due(places.values())
-    yield Wake(lines=tuple(due))
-    if full:
-        return Taken(jobs, NOW, due)
-    return Taken(jobs, (yield Statement("next_wake"))[0][0], due)
+    yield Wake(lines=_due(places.values()))
+    times = [row[0] for row in (yield Statement("next_wake"))]
+    if again is not None:
+        times.append(again)
+    return Taken(jobs, min(times, default=None))
 
 
 # --- which lines ---------------------------------------------------------------------------------------------
 
 
-def _see_to_notes(places: dict[Key, _Place]) -> Verb[tuple[Counter[str], bool]]:
-    """Have the lines of notes in hand; returns what slots jobs have left that are gone, and whether there may be more
-    notes."""
+def _see_to_notes(places: dict[Key, _Place], now: int) -> Verb[tuple[Counter[str], int | None]]:
+    """Have the lines of notes in hand; returns what slots jobs have left that are gone, and when there are more notes
+    to see to, if any."""
     notes = yield Statement("take_notes", {"after": "00000000-0000-0000-0000-000000000000", "limit": NOTES})
     gone = Counter[str]()
     if not notes:
-        return gone, False
+        return gone, None
     keys = sorted({(row[2], row[3]): row[4] for row in notes}.items())
     yield Many("add_lines", ("queue", "key", "lane"), [(*key, lane) for key, lane in keys])
     rows = yield Statement("lock_free_lines", {"keys": [key for key, _ in keys]})
@@ -176,7 +187,9 @@ def _see_to_notes(places: dict[Key, _Place]) -> Verb[tuple[Counter[str], bool]]:
         place.changed = True
     if unseen:
         yield Many("put_notes_back", ("id", "run", "queue", "key", "lane", "limits"), unseen)
-    return gone, len(notes) == NOTES
+    if len(notes) == NOTES:
+        return gone, NOW
+    return gone, now + STUCK if unseen else None
 
 
 def _call(places: dict[Key, _Place], rules: Rules, now: int, limit: int) -> Verb[dict[str, _Call]]:
@@ -345,7 +358,12 @@ def _taken(asking: Sequence[_Place], lease: str, tasks: Collection[str]) -> Verb
 
 
 def _account(
-    place: _Place, got: Sequence[Claimed], rules: Rules, free: dict[str, int], held: Mapping[str, Read], now: int
+    place: _Place,
+    got: Sequence[Claimed],
+    rules: Rules,
+    free: dict[str, int],
+    held: Mapping[str, Read],
+    now: int,
 ) -> None:
     """Write down what a line has sent."""
     place.got = len(got)
@@ -385,7 +403,9 @@ def _set_lines(
         crowded: there may be more lines behind those that were picked: none may stay in front for nothing.
     """
     # What is the next now, where it is not what it was.
-    yield from _read_heads([place for place in places.values() if place.sent and not is_ordered(place.line.key)])
+    yield from _read_heads(
+        [place for place in places.values() if place.sent and not is_ordered(place.line.key)]
+    )
     for place in places.values():
         line, head = place.line, place.head
         before = (line.due, line.slot, line.ticket, line.lane)
@@ -410,11 +430,13 @@ def _set_lines(
         else:
             line.slot, line.ticket = None, 0
         place.changed = place.changed or before != (line.due, line.slot, line.ticket, line.lane)
-    yield from write([place.line for place in sorted(places.values(), key=lambda p: p.line.name) if place.changed])
+    yield from write(
+        [place.line for place in sorted(places.values(), key=lambda p: p.line.name) if place.changed]
+    )
 
 
 def _queue_up(place: _Place, slot: Read, call: _Call | None) -> None:
-    """Have a line wait for a slot: behind the others, but where it stood if it was not its turn, or nobody else waits."""
+    """Have a line wait for a slot: behind the others; where it stood, if it sent no job, or nobody else waits."""
     line = place.line
     stood = line.slot == slot.name and line.ticket > slot.served
     if not stood or (place.sent and call is not None and not call.all):
@@ -442,12 +464,12 @@ def _set_slots(held: Mapping[str, Read], calls: Mapping[str, _Call], rules: Rule
             slot.wake_at = room_at(rule, slot, now)
 
 
-def _due(places: Iterable[_Place]) -> list[tuple[str, int, int]]:
-    """The earliest time of each lane at which one of the lines in hand may go on."""
+def _due(places: Iterable[_Place]) -> tuple[tuple[str, int, int], ...]:
+    """The earliest time of each lane at which a line may go on of which that was not known."""
     first: dict[tuple[str, int], int] = {}
     for place in places:
         line = place.line
-        if line.due is not None:
+        if line.due is not None and line.due != place.was_due:
             lane = (line.queue, line.lane)
             first[lane] = min(line.due, first.get(lane, line.due))
-    return [(*lane, due) for lane, due in first.items()]
+    return tuple((*lane, due) for lane, due in first.items())

@@ -9,10 +9,10 @@ from holdfast.core.states import JobState
 from holdfast.store.records import LetterFilter
 from holdfast.store.statement import Many, Row, Statement, Verb, Wake
 from holdfast.store.verbs.jobs import get_many, no_payload, take_back
+from holdfast.store.verbs.lines import BLOCKED, arrive
 from holdfast.store.verbs.retention import forget
 from holdfast.store.verbs.search import NEWEST
 from holdfast.store.verbs.settle import WAITING
-from holdfast.store.verbs.turns import BLOCKED, arrive
 from holdfast.store.verbs.unique import take_again
 
 
@@ -62,15 +62,15 @@ def redrive(ids: Sequence[str], now: int) -> Verb[int]:
     yield from _wait(
         [
             (queue, lane, now, job_id, task, runs[job_id], 0, 0)
-            for job_id, task, queue, lane, key, _ in places
-            if key is None
+            for job_id, task, queue, lane, line, *_ in places
+            if line is None
         ]
     )
     yield from _block(
         [
-            (queue, key, now, job_id, lane, task, runs[job_id], 0, 0)
-            for job_id, task, queue, lane, key, _ in places
-            if key is not None
+            (queue, line, now, job_id, lane, task, runs[job_id], 0, 0)
+            for job_id, task, queue, lane, line, *_ in places
+            if line is not None
         ]
     )
     return len(places)
@@ -84,10 +84,10 @@ def _wait(rows: Sequence[Row]) -> Verb[None]:
 
 
 def _block(rows: Sequence[Row]) -> Verb[None]:
-    """Jobs that have a key: they stand behind those that are due already."""
+    """Jobs that stand in lines: behind those that are due already."""
     if rows:
         yield Many("block", BLOCKED, rows)
-        yield from arrive((row[3], row[0], row[1]) for row in rows)
+        yield from arrive((row[3], row[0], row[1], row[4]) for row in rows)
 
 
 def redrive_one(job_id: str, now: int) -> Verb[bool]:

@@ -61,7 +61,7 @@ def take_overdue(ids: Sequence[str]) -> Verb[list[Claimed]]:
         yield Statement("delete_pending", {"ids": [row[0] for row in rows]})
     blocked = yield Statement("lock_blocked", {"ids": list(ids)})
     if blocked:
-        yield Statement("unblock", {"ids": [row[0] for row in blocked]})
+        yield Statement("drop_from_lines", {"ids": [row[0] for row in blocked]})
     jobs = [Claimed(*row[:13]) for row in (*rows, *blocked)]
     taken = {job.job_id for job in jobs}
     for job in jobs:

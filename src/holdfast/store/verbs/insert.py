@@ -8,13 +8,14 @@ from typing import Any, NoReturn
 
 from holdfast.core.errors import JobExists
 from holdfast.core.job import NewJob
+from holdfast.core.lines import encode_limits
 from holdfast.core.payload import encode_meta
 from holdfast.store.statement import Many, Row, Statement, Verb, Wake
 from holdfast.store.verbs import expiry
-from holdfast.store.verbs.turns import arrive
+from holdfast.store.verbs.lines import arrive
 
 COLUMNS = ("id", "queue", "task", "priority", "args", "meta", "overrides", "run_at", "delay", "unique_key")
-ORDERED = (*COLUMNS, "ordering_key")
+LINED = (*COLUMNS, "line", "limits")
 
 
 def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
@@ -32,10 +33,13 @@ def insert(jobs: Sequence[NewJob], *, resent: bool = False) -> Verb[None]:
         return
     if resent and (yield from _is_done(jobs)):
         return
-    plain = [job for job in jobs if job.ordering_key is None]
+    lines = [job.line for job in jobs]
+    plain = [job for job, line in zip(jobs, lines, strict=True) if line is None]
     inserted = yield from _insert_plain(plain)
     if len(plain) < len(jobs):
-        inserted += yield from _insert_ordered([job for job in jobs if job.ordering_key is not None])
+        inserted += yield from _insert_lined(
+            [(job, line) for job, line in zip(jobs, lines, strict=True) if line is not None]
+        )
     if inserted != len(jobs):
         # The earlier try may have committed between the two statements.
         if not (resent and not inserted and (yield from _is_done(jobs))):
@@ -64,13 +68,13 @@ def _insert_plain(jobs: Sequence[NewJob]) -> Verb[int]:
     return inserted
 
 
-def _insert_ordered(jobs: Sequence[NewJob]) -> Verb[int]:
-    """Jobs that wait for their turn; returns how many were new."""
-    rows = [(*_row(job), job.ordering_key) for job in jobs]
-    inserted: int = (yield Many("insert_ordered", ORDERED, rows))[0][0]
+def _insert_lined(jobs: Sequence[tuple[NewJob, str]]) -> Verb[int]:
+    """Jobs that stand in lines; returns how many were new."""
+    rows = [(*_row(job), line, encode_limits(job.limits)) for job, line in jobs]
+    inserted: int = (yield Many("insert_lined", LINED, rows))[0][0]
     if inserted == len(rows):
-        yield Many("block_new", ORDERED, rows)
-        yield from arrive((job.job_id, job.queue, job.ordering_key or "") for job in jobs)
+        yield Many("block_new", LINED, rows)
+        yield from arrive((job.job_id, job.queue, line, job.priority) for job, line in jobs)
     return inserted
 
 

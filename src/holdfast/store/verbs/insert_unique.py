@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from holdfast.core.errors import JobExists, StoreError
 from holdfast.core.job import JobRecord, NewJob
+from holdfast.core.lines import encode_limits, is_ordered, line_of
 from holdfast.core.states import JobState
 from holdfast.core.unique import WAITING as WAITING_STATES
 from holdfast.core.unique import UniqueKey, holds_in
@@ -14,8 +15,8 @@ from holdfast.store.statement import Many, Row, Statement, Verb, Wake
 from holdfast.store.verbs.ending import forgotten_runs
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.jobs import get
+from holdfast.store.verbs.lines import BLOCKED, arrive, note_gone
 from holdfast.store.verbs.settle import WAITING
-from holdfast.store.verbs.turns import BLOCKED, arrive, free
 from holdfast.store.verbs.unique import TRIES, Wanted, holder, release, take
 
 
@@ -135,28 +136,38 @@ def _amend(job: NewJob, holds: str) -> Verb[bool]:
             return False
         raise (yield from _refusal(job, holds))
     yield Many("change_args", ("id", "args"), [(holds, job.args)])
-    if job.on_conflict == "debounce":
-        yield from _put_off(job, holds, rows[0])
+    yield from _put_off(job, holds, rows[0])
     return True
 
 
 def _put_off(job: NewJob, holds: str, row: Row) -> Verb[None]:
-    """Have a job that waits run when another that has its key was to."""
-    queue, lane, _, task, run, attempt, crashes, blocked = row
-    now: int = (yield Statement("server_time"))[0][0]
-    run_at = max(now, now + (job.delay or 0) if job.run_at is None else job.run_at)
+    """Have a job that waits stand where another that has its key was to, and, debounced, run when that was to."""
+    queue, lane, due, task, run, attempt, crashes, blocked = row
     place = (yield Statement("job_places", {"ids": [holds]}))[0]
-    key: str | None = place[4]
-    yield Statement("take_blocked" if blocked else "take_pending", {"id": holds})
-    if key is None:
-        yield Many("wait", WAITING, [(queue, lane, run_at, holds, task, run, attempt, crashes)])
-        yield Wake(due=((queue, lane, run_at),))
+    old: str | None = place[4]
+    # What it is limited by may follow from its arguments; its key and its queue stay as they are.
+    line = (
+        old
+        if old is None or is_ordered(old) or job.queue != queue
+        else line_of(None, lane, job.share, job.limits)
+    )
+    if job.on_conflict != "debounce" and line == old:
         return
-    if not blocked:
-        # It had the turn, and would hold up the others of its ordering key until then.
-        yield from free([holds])
-    yield Many("block", BLOCKED, [(queue, key, run_at, holds, lane, task, run, attempt, crashes)])
-    yield from arrive([(holds, queue, key)])
+    if job.on_conflict == "debounce":
+        now: int = (yield Statement("server_time"))[0][0]
+        due = max(now, now + (job.delay or 0) if job.run_at is None else job.run_at)
+    if blocked:
+        # If it has the turn, it would hold up the others of its ordering key until then.
+        yield from note_gone([(holds, run)], ran=False)
+    yield Statement("take_blocked" if blocked else "take_pending", {"id": holds})
+    if line != old:
+        yield Many("adopt", ("id", "line", "limits"), [(holds, line, encode_limits(job.limits))])
+    if line is None:
+        yield Many("wait", WAITING, [(queue, lane, due, holds, task, run, attempt, crashes)])
+        yield Wake(due=((queue, lane, due),))
+    else:
+        yield Many("block", BLOCKED, [(queue, line, due, holds, lane, task, run, attempt, crashes)])
+        yield from arrive([(holds, queue, line, lane)])
 
 
 def _refusal(job: NewJob, holds: str, *, in_batch: bool = False) -> Verb[JobExists]:

@@ -14,9 +14,9 @@ from holdfast.core.states import JobState, Reason
 from holdfast.core.unique import key_of
 from holdfast.store.records import CancelAnswer
 from holdfast.store.statement import Many, Row, Rows, Statement, Verb, Wake
+from holdfast.store.verbs.lines import arrive, note_gone
 from holdfast.store.verbs.retention import forget
 from holdfast.store.verbs.settle import apply
-from holdfast.store.verbs.turns import arrive, free
 from holdfast.store.verbs.unique import take_again
 
 KeepOf = Callable[[str, str], Keep]
@@ -81,8 +81,8 @@ def cancel(job_id: str, now: int, kept: int | KeepOf | None, force: bool = False
     for _ in range(TRIES):
         taken = yield from _take_waiting(job_id)
         if taken:
-            # Before the job may vanish: its key is read from it.
-            yield from free([job_id])
+            # Before the job may vanish: its line is read from it.
+            yield from note_gone([(job_id, taken[0][0])], ran=False)
             yield from _end_cancelled(job_id, now, kept, (*taken[0], None, None))
             return CancelAnswer.CANCELLED
         finished = yield Statement("finished_runs", {"ids": [job_id]})
@@ -96,7 +96,7 @@ def cancel(job_id: str, now: int, kept: int | KeepOf | None, force: bool = False
                 yield Wake(cancel=(job_id,))
                 return CancelAnswer.REQUESTED
             yield Many("release", ("lease", "id"), [(lease, job_id)])
-            yield from free([job_id])
+            yield from note_gone([(job_id, run)], ran=True)
             yield from _end_cancelled(job_id, now, kept, (run, attempt, crashes, worker, started_at))
             yield Wake(cancel=(job_id,))
             return CancelAnswer.CANCELLED
@@ -123,8 +123,8 @@ def retry(job_id: str) -> Verb[bool]:
         queue, lane, unique = rows[0]
         yield Wake(due=((queue, lane, None),))
     else:
-        queue, key, unique = (yield Statement("block_again", {"id": job_id, "run": run}))[0]
-        yield from arrive([(job_id, queue, key)])
+        queue, line, lane, unique = (yield Statement("block_again", {"id": job_id, "run": run}))[0]
+        yield from arrive([(job_id, queue, line, lane)])
     if unique is not None:
         yield from take_back(job_id, unique)
     return True
@@ -153,8 +153,9 @@ def delete(job_id: str) -> Verb[bool]:
     """
     for _ in range(TRIES):
         taken = yield from _take_waiting(job_id)
+        if taken:
+            yield from note_gone([(job_id, taken[0][0])], ran=False)
         if taken or (yield from _take_finished(job_id)) is not None:
-            yield from free([job_id])
             yield from forget([job_id])
             return True
         if not (yield Statement("existing_jobs", {"ids": [job_id]})):

@@ -34,6 +34,6 @@ def owned_jobs(leases: list[str]) -> Verb[list[tuple[Claimed, str]]]:
 
 
 def _claimed(row: Row) -> Claimed:
-    job = Claimed(*row[2:16])
-    job.lease, job.started_at = row[0], row[16]
+    job = Claimed(*row[2:17])
+    job.lease, job.started_at = row[0], row[17]
     return job

@@ -121,8 +121,9 @@ def leave(settlements: Sequence[Settlement]) -> Verb[None]:
                 continue
             if s.state.terminal or s.again is Again.RESCHEDULE:
                 line.free()
-            line.due = NOW if line.id is None else s.run_at
-            line.lane = line.lane if line.id is None else s.lane
+                line.due = NOW
+            else:
+                line.due, line.lane = s.run_at, s.lane
             held.append(line)
         yield from write(held)
         yield Wake(lines=tuple((line.queue, line.lane, line.due) for line in held))

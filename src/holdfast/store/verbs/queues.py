@@ -8,9 +8,9 @@ from typing import Any
 from holdfast.core.states import JobState
 from holdfast.store.records import QueueCounts, QueueRecord, QueueRow
 from holdfast.store.statement import Many, Row, Statement, Verb, Wake
-from holdfast.store.verbs.claim import TURNS, lanes
+from holdfast.store.verbs.claim import NOTES, lanes
+from holdfast.store.verbs.lines import note_gone
 from holdfast.store.verbs.retention import forget
-from holdfast.store.verbs.turns import free
 
 
 def declare_queues(rows: Sequence[QueueRow]) -> Verb[None]:
@@ -66,7 +66,7 @@ def count_queue(queue: str) -> Verb[QueueCounts]:
 def queue_names() -> Verb[list[str]]:
     """Every queue that is declared, or in which a job waits or runs, without a look at those that have ended."""
     names = {str(row[0]) for row in (yield Statement("list_queues"))}
-    names.update(lane.queue for lane in (yield from lanes()) if lane.queue != TURNS)
+    names.update(lane.queue for lane in (yield from lanes()) if lane.queue != NOTES)
     names.update(str(row[0]) for row in (yield Statement("count_blocked")))
     names.update(str(row[0]) for row in (yield Statement("count_running")))
     return sorted(names)
@@ -88,8 +88,9 @@ def purge_waiting(queue: str, after: Row, limit: int) -> Verb[tuple[int, Row]]:
     Returns:
         How many were deleted, and where the next call is to begin.
     """
-    # First those that wait for their turn: what gets it meanwhile is met in pending.
-    ids = [row[0] for row in (yield Statement("drop_blocked", {"queue": queue, "limit": limit}))]
+    lined = yield Statement("drop_blocked", {"queue": queue, "limit": limit})
+    ids = [row[0] for row in lined]
+    yield from note_gone(((row[0], row[1]) for row in lined), ran=False)
     if not ids:
         lane, run_at, job_id = after
         place = {"queue": queue, "lane": lane, "run_at": run_at, "id": job_id, "limit": limit}
@@ -98,17 +99,7 @@ def purge_waiting(queue: str, after: Row, limit: int) -> Verb[tuple[int, Row]]:
             return 0, after
         ids, after = [row[2] for row in rows], rows[-1]
         yield Statement("delete_pending", {"ids": ids})
-    yield from _free(ids)
     yield from forget(ids)
     # Whoever waits for one of them must not wait on.
     yield Wake(finished=tuple(ids))
     return len(ids), tuple(after)
-
-
-def _free(ids: list[str]) -> Verb[None]:
-    """Free the turns that some jobs have, locked in the order in which all lock them."""
-    places = yield Statement("job_places", {"ids": ids})
-    keys = sorted({(queue, key) for _, _, queue, _, key, _ in places if key is not None})
-    if keys:
-        yield Statement("lock_turns", {"keys": keys})
-        yield from free(ids)

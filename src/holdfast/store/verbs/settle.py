@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from holdfast.core.job import Settlement
 from holdfast.core.states import JobState
 from holdfast.store.statement import Many, Statement, Verb, Wake
-from holdfast.store.verbs import expiry, turns
+from holdfast.store.verbs import expiry, lines
 from holdfast.store.verbs.ending import follow, forgotten_runs, is_unusual, new_letters, vanish, vanishing
 from holdfast.store.verbs.unique import release_ended
 
@@ -87,8 +87,8 @@ def apply(
     unusual = is_unusual(ends)
     if unusual:
         if not own:
-            # Before the jobs vanish: their keys are read from them.
-            yield from _give_up_turns([s for s in ends if vanishing(s)], own)
+            # Before the jobs vanish: their lines are read from them.
+            yield from _leave([s for s in ends if vanishing(s)], own)
         letters = yield from new_letters(ends)
         refused = yield from vanish(ends)
         noted = [s for s in ends if not vanishing(s)]
@@ -110,13 +110,13 @@ def apply(
     if unique:
         yield from release_ended(unique)
     yield from expiry.drop([*ends, *back])
-    # Last: the turns of others are locked here.
-    yield from _give_up_turns([*ends, *(s for s in back if s.state is JobState.BLOCKED)], own)
+    # Last: what others may need is locked here.
+    yield from _leave([*ends, *back], own)
     back = [s for s in back if s.state is JobState.PENDING]
-    lanes = {(s.job.queue, s.lane): s.run_at for s in sorted(back, key=lambda s: -(s.run_at or 0))}
+    due = {(s.job.queue, s.lane): s.run_at for s in sorted(back, key=lambda s: -(s.run_at or 0))}
     yield Wake(
         finished=tuple(s.job.job_id for s in ends),
-        due=tuple((queue, lane, run_at) for (queue, lane), run_at in lanes.items()),
+        due=tuple((queue, lane, run_at) for (queue, lane), run_at in due.items()),
     )
     return refused
 
@@ -124,17 +124,24 @@ def apply(
 def _wait(back: Sequence[Settlement]) -> Verb[None]:
     blocked = [s for s in back if s.state is JobState.BLOCKED]
     if blocked:
-        yield from turns.block(blocked)
+        yield from lines.block(blocked)
+    anew = [
+        (s.job.job_id, None, None) for s in back if s.state is JobState.PENDING and s.job.line is not None
+    ]
+    if anew:
+        # Whoever claims one finds out by its new arguments in which line it is to stand.
+        yield Many("adopt", ("id", "line", "limits"), anew)
     if len(blocked) < len(back):
         yield Many("wait", WAITING, [_waiting_row(s) for s in back if s.state is not JobState.BLOCKED])
 
 
-def _give_up_turns(settlements: Sequence[Settlement], own: bool) -> Verb[None]:
-    held = [(s.job.queue, s.job.key, s.job.job_id) for s in settlements if s.job.key is not None]
-    if held and own:
-        yield from turns.hand_over(held)
-    elif held:
-        yield from turns.free([job_id for _, _, job_id in held])
+def _leave(settlements: Sequence[Settlement], own: bool) -> Verb[None]:
+    """Have jobs that stand in lines leave their turns and slots."""
+    lined = [s for s in settlements if s.job.line is not None]
+    if lined and own:
+        yield from lines.leave(lined)
+    elif lined:
+        yield from lines.note_gone([(s.job.job_id, s.job.run) for s in lined], ran=True)
 
 
 def _owned(

@@ -16,8 +16,10 @@ from holdfast.core.states import JobState
 from holdfast.store.records import LaneMark
 from holdfast.store.statement import Many, Row, Statement, Verb
 from holdfast.store.verbs.claim import claim
+from holdfast.store.verbs.claim_lined import Order, Taken, claim_lined
 from holdfast.store.verbs.ending import forgotten_runs, vanishing
 from holdfast.store.verbs.settle import apply
+from holdfast.store.verbs.strays import PlaceOf
 
 ALONE = ("lease", "id", "run", "attempt", "crashes")
 
@@ -43,19 +45,40 @@ def claim_apart(
     tasks: Sequence[str],
     apart: Collection[str],
     new_lease: Callable[[], str],
-    fifo: Collection[str] = (),
+    place: PlaceOf | None = None,
 ) -> Verb[list[Claimed]]:
     """`claim`, with the jobs of some tasks in leases of their own: every job's `lease` says which.
 
     Args:
-        worker: and `lease`, `lanes`, `limit`, `tasks`, `fifo`: as of `claim`. The lease is gone if all jobs are apart.
+        worker: and `lease`, `lanes`, `limit`, `tasks`, `place`: as of `claim`. The lease is gone if all jobs are apart.
         apart: the names of the tasks that settle in transactions of their own.
         new_lease: makes an id.
     """
-    jobs = yield from claim(worker, lease, lanes, limit, tasks, fifo)
+    jobs = yield from claim(worker, lease, lanes, limit, tasks, place)
+    # Where one was put aside, the lease names it still.
+    yield from _part(jobs, worker, lease, apart, new_lease, shared=place is not None)
+    return jobs
+
+
+def claim_lined_apart(order: Order, apart: Collection[str], new_lease: Callable[[], str]) -> Verb[Taken]:
+    """`claim_lined`, with the jobs of some tasks in leases of their own."""
+    taken = yield from claim_lined(order)
+    yield from _part(taken.jobs, order.worker, order.lease, apart, new_lease)
+    return taken
+
+
+def _part(
+    jobs: Sequence[Claimed],
+    worker: str,
+    lease: str,
+    apart: Collection[str],
+    new_lease: Callable[[], str],
+    *,
+    shared: bool = False,
+) -> Verb[None]:
     alone = [job for job in jobs if job.task in apart]
-    if not alone or (len(jobs) == 1 and not fifo):
-        return jobs
+    if not alone or (len(jobs) == 1 and not shared):
+        return
     for job in alone:
         job.lease = new_lease()
     rows = [(job.lease, job.job_id, job.run, job.attempt, job.crashes) for job in alone]
@@ -64,7 +87,6 @@ def claim_apart(
         yield Statement("delete_leases", {"leases": [lease]})
     else:
         yield Many("release", ("lease", "id"), [(lease, job.job_id) for job in alone])
-    return jobs
 
 
 def settle_in(worker: str, settlement: Settlement) -> Verb[None]:

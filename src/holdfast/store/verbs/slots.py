@@ -33,7 +33,9 @@ def locked(names: Collection[str]) -> Verb[dict[str, Read]]:
 
 def read(row: Row) -> Read:
     """From its columns."""
-    return Read(*row[:5], bool(row[5]), *row[6:])
+    slot = Read(*row)
+    slot.waiting = bool(slot.waiting)
+    return slot
 
 
 def write(slots: Iterable[Slot]) -> Verb[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from holdfast.core.job import Claimed, Settlement
 from holdfast.store.records import LaneDue, WorkerRecord
 from holdfast.store.statement import Many, Statement, Verb
-from holdfast.store.verbs.claim import KEY, TURNS, lanes
+from holdfast.store.verbs.claim import KEY, NOTES, lanes
 from holdfast.store.verbs.pauses import Halted, list_pauses
 from holdfast.store.verbs.settle import apply
 from holdfast.store.verbs.workers import list_workers
@@ -29,7 +29,9 @@ def give_up_unknown(now: int, grace: int, decide: Callable[[Claimed], Settlement
     halted = Halted((yield from list_pauses()))
     found = yield from lanes()
     due = [
-        lane for lane in found if lane.run_at <= now and lane.queue != TURNS and not halted.queue(lane.queue)
+        lane
+        for lane in found
+        if lane.run_at <= now and not lane.lined and lane.queue != NOTES and not halted.queue(lane.queue)
     ]
     unknown: dict[tuple[str, str], list[LaneDue]] = {}
     for lane in due:
@@ -63,11 +65,11 @@ def _give_up(lane: LaneDue, task: str, decide: Callable[[Claimed], Settlement]) 
     rows = yield Statement("lock_due_of_task", place)
     if not rows:
         return []
-    jobs = [Claimed(*row[:14]) for row in rows]
+    jobs = [Claimed(*row[:15]) for row in rows]
     for job in jobs:
         # A run of its own, so that its error doesn't fall together with that of the last real one.
         job.run += 1
     settlements = [decide(job) for job in jobs]
-    yield Many("drop_pending", KEY, [(row[2], row[14], row[10], row[0]) for row in rows])
+    yield Many("drop_pending", KEY, [(row[2], row[15], row[10], row[0]) for row in rows])
     yield from apply(None, settlements, [])
     return settlements

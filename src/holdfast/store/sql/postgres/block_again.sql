@@ -1,4 +1,4 @@
--- A retry by hand of a job that has a key: it stands behind those that are due already.
+-- A retry by hand of a job that stands in a line: it stands behind those that are due already.
 INSERT INTO holdfast.blocked (queue, key, first_due, id, lane, task, run)
 SELECT queue, line, :now, id, priority, task, :run::int FROM holdfast.jobs WHERE id = :id::uuid AND line IS NOT NULL
-RETURNING queue, key, (SELECT unique_key FROM holdfast.jobs j WHERE j.id = :id::uuid)
+RETURNING queue, key, lane, (SELECT unique_key FROM holdfast.jobs j WHERE j.id = :id::uuid)

@@ -2,4 +2,3 @@
 DELETE FROM holdfast.blocked WHERE ctid = ANY (ARRAY(
     SELECT b.at FROM unnest(:ids::uuid[]) AS x (id)
     CROSS JOIN LATERAL (SELECT ctid AS at FROM holdfast.blocked WHERE blocked.id = x.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS b))
-RETURNING key, queue, lane, (date_part('epoch', first_due) * 1e6::float8)::bigint, id::text, task, run, attempt, crashes
