@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
-from tests.conformance.backends import Backend, Tables
+from holdfast.core.lines import is_ordered
+from holdfast.core.slots import rule_of
+from tests.conformance.backends import Backend, LineSeen, SlotSeen, Tables
 
 
 def misplaced(tables: Tables, *, quiet: bool = False) -> list[str]:
@@ -35,21 +38,63 @@ def misplaced(tables: Tables, *, quiet: bool = False) -> list[str]:
             wrong.append(f"job {job} is in {', '.join(found) or 'none of its places'}")
     for place, ids in {**places, **tables.kept}.items():
         wrong += [f"{place} has {job}, which is no job" for job in set(ids) - jobs]
-    return wrong + _out_of_turn(tables, owners) + _not_unique(tables, owners)
+    return wrong + _out_of_line(tables, owners) + _not_unique(tables, owners)
 
 
-def _out_of_turn(tables: Tables, owners: Counter[str]) -> list[str]:
-    """Of each ordering key one job at most is pending or running: the one that has the turn."""
-    started: dict[tuple[str, str], set[str]] = {}
-    for job, key in tables.keys.items():
-        if job in owners or job in tables.pending:
-            started.setdefault(key, set()).add(job)
-    held = {key: {job} for key, job in tables.turns.items() if job is not None}
-    return [
-        f"of key {key} {sorted(started.get(key, ()))} are under way, and {sorted(held.get(key, ()))} has the turn"
-        for key in started.keys() | held.keys()
-        if started.get(key) != held.get(key)
+def _out_of_line(tables: Tables, owners: Counter[str]) -> list[str]:
+    """Whose turn it is, what uses slots, and that somebody will look at every line that could go on."""
+    wrong = [f"line {key} is there {len(seen)} times" for key, seen in tables.lines.items() if len(seen) > 1]
+    lines = {key: seen[0] for key, seen in tables.lines.items()}
+    gone = {job for job, run, *_ in tables.notes if run}
+    told = {(queue, key) for _, _, queue, key, _ in tables.notes}
+    running: dict[tuple[str, str], set[str]] = {}
+    for job in owners:
+        if job in tables.stood and is_ordered(tables.stood[job][1]):
+            running.setdefault(tables.stood[job], set()).add(job)
+    for key, jobs in running.items():
+        turn = lines[key].turn if key in lines else None
+        if jobs != {turn}:
+            wrong.append(f"of line {key} {sorted(jobs)} run, and {turn} has the turn")
+    for key, line in lines.items():
+        turn = line.turn
+        if (
+            turn is not None
+            and turn not in owners
+            and turn not in gone
+            and not (turn in tables.waiting and line.due)
+        ):
+            wrong.append(f"of line {key} {turn} has the turn, and neither runs nor waits for its retry")
+    for job, (queue, key, due) in tables.waiting.items():
+        seen = lines.get((queue, key))
+        held = seen is not None and (seen.turn is not None or seen.due or seen.slot is not None)
+        if due and not held and (queue, key) not in told:
+            wrong.append(f"job {job} waits in line {key!r} of {queue}, and nobody will look at that")
+    return wrong + _misused(tables, owners, lines)
+
+
+def _misused(tables: Tables, owners: Counter[str], lines: Mapping[tuple[str, str], LineSeen]) -> list[str]:
+    """A slot counts the jobs that run and need it, never more than its limit; who waits for it will be called."""
+    wrong = [
+        f"slot {name} is there {len(seen)} times" for name, seen in tables.slots.items() if len(seen) > 1
     ]
+    used = Counter(name for job in owners for name in tables.needed.get(job, ()))
+    used.update(name for *_, left in tables.notes for name in left)
+    for name in used.keys() | tables.slots.keys():
+        counted = tables.slots[name][0].used if name in tables.slots else 0
+        if counted != used[name]:
+            wrong.append(f"slot {name} says that {counted} use it, and {used[name]} do")
+        most = tables.most.get(rule_of(name))
+        if most is not None and used[name] > most:
+            wrong.append(f"slot {name} is used by {used[name]}, and {most} may")
+    for key, line in lines.items():
+        if line.slot is None:
+            continue
+        slot = tables.slots.get(line.slot, [SlotSeen(0, False, False)])[0]
+        most = tables.most.get(rule_of(line.slot))
+        full = most is not None and slot.used >= most
+        if not slot.waiting or not (full or slot.wakes):
+            wrong.append(f"line {key} waits for slot {line.slot}, and nobody will call it: {slot}")
+    return wrong
 
 
 def _not_unique(tables: Tables, owners: Counter[str]) -> list[str]:

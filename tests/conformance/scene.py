@@ -10,14 +10,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from holdfast.core.ids import IdSource
-from holdfast.core.job import Claimed, Failure, JobRecord, NewJob, RunError, Settlement
+from holdfast.core.job import Claimed, Failure, JobRecord, NewJob, RunError, Settlement, is_suspect
 from holdfast.core.lifecycle import settle as decide_outcome
 from holdfast.core.outcomes import Crashed, Interrupted, Outcome, Succeeded
 from holdfast.core.policy import DEFAULT, Policy
 from holdfast.store.base import Store
-from holdfast.store.records import LaneMark, WorkerRow
+from holdfast.store.records import LaneDue, LaneMark, WorkerRow
 from holdfast.store.statement import Wake
-from holdfast.store.verbs import claim, jobs, leases, rescue, settle, workers
+from holdfast.store.verbs import claim, claim_lined, jobs, leases, rescue, settle, workers
 from holdfast.store.verbs.insert import insert
 from tests.conformance import invariant
 from tests.conformance.backends import Backend
@@ -109,6 +109,44 @@ class Scene:
         """Claim from the lanes given, by default the one at priority 0 of the usual queue."""
         marks = [LaneMark(queue, lane) for queue, lane in lanes or ((QUEUE, 0),)]
         return self.store.write(claim.claim, worker, lease or self.ids.next(), marks, limit, tasks)
+
+    def claim_any(self, worker: str, *lanes: tuple[str, int], limit: int = 100) -> list[Claimed]:
+        """Claim jobs that simply run, and such that wait in lines."""
+        found = self.claim(worker, *lanes, limit=limit)
+        return found + self.claim_lined(worker, limit=limit - len(found))
+
+    def claim_lined(
+        self,
+        worker: str,
+        *lanes: tuple[str, int],
+        limit: int = 100,
+        tasks: Sequence[str] = (TASK,),
+        serves: Callable[[str], bool] = lambda queue: True,
+    ) -> list[Claimed]:
+        """Claim jobs that wait in lines, by default wherever lines may go on now; suspects are left aside."""
+        return self.take_lined(worker, *lanes, limit=limit, tasks=tasks, serves=serves).jobs
+
+    def take_lined(
+        self,
+        worker: str,
+        *lanes: tuple[str, int],
+        limit: int = 100,
+        tasks: Sequence[str] = (TASK,),
+        serves: Callable[[str], bool] = lambda queue: True,
+    ) -> claim_lined.Taken:
+        now = self.store.now() + SLACK
+        found = [
+            (lane.queue, lane.lane)
+            for lane in self.lines()
+            if lane.run_at <= now and not is_suspect(lane.lane)
+        ]
+        marks = [LaneMark(queue, lane) for queue, lane in lanes or found]
+        order = claim_lined.Order(worker, self.ids.next(), marks, limit, tasks, serves)
+        return self.store.write(claim_lined.claim_lined, order)
+
+    def lines(self) -> list[LaneDue]:
+        """The lanes of lines that may go on, now or later."""
+        return [lane for lane in self.store.read(claim.lanes) if lane.lined]
 
     def run(self, n: int = 1, worker: str | None = None, **fields: Any) -> list[Claimed]:
         """Enqueue some jobs and claim them in one lease."""

@@ -11,7 +11,6 @@ from holdfast.store.records import LaneMark
 from holdfast.store.verbs import claim, jobs
 from holdfast.store.verbs.change import Answer, Change, change, change_some
 from holdfast.store.verbs.insert_unique import insert_unique
-from holdfast.store.verbs.turns import give
 from tests.conformance.scene import HOUR, QUEUE, SECOND, Scene
 
 
@@ -31,9 +30,9 @@ def test_each_field_and_nothing_else(scene: Scene) -> None:
     at = scene.store.now() + HOUR
     assert do(scene, job, run_at=at) is Answer.CHANGED
     assert scene.get(job).run_at == at
-    assert scene.claim(scene.worker(), ("other", 7)) == []
+    assert scene.claim_any(scene.worker(), ("other", 7)) == []
     assert do(scene, job, run_at=0) is Answer.CHANGED
-    (claimed,) = scene.claim(scene.worker(), ("other", 7))
+    (claimed,) = scene.claim_any(scene.worker(), ("other", 7))
     assert (claimed.priority, claimed.queue, claimed.args.replace(" ", "")) == (7, "other", '{"b":2}')
 
 
@@ -48,7 +47,7 @@ def test_only_what_waits(scene: Scene) -> None:
     waits = scene.enqueue(3)
     some = [running.job_id, *waits]
     assert scene.store.write(change_some, some, Change(priority=3), scene.store.now()) == 3
-    assert len(scene.claim(worker, (QUEUE, 3))) == 3
+    assert len(scene.claim_any(worker, (QUEUE, 3))) == 3
 
 
 def test_a_suspect_stays_one(scene: Scene) -> None:
@@ -71,34 +70,29 @@ def test_workers_are_told_of_the_new_place(scene: Scene) -> None:
 def test_keys_stay_in_order(scene: Scene) -> None:
     worker = scene.worker()
     first, second, third = scene.enqueue(3, ordering_key="k")
-    scene.store.write(give)
     # The first has the turn: given another time it gives it up, and is last.
     assert do(scene, first, run_at=scene.store.now() + HOUR) is Answer.CHANGED
     assert scene.get(first).state is JobState.BLOCKED
     order: list[str] = []
     for _ in range(2):
-        scene.store.write(give)
-        (claimed,) = scene.claim(worker)
+        (claimed,) = scene.claim_any(worker)
         order.append(claimed.job_id)
         scene.finish(worker, [claimed])
     assert order == [second, third]
     # Pulled in, it is next.
     assert do(scene, first, run_at=0) is Answer.CHANGED
-    scene.store.write(give)
-    assert [job.job_id for job in scene.claim(worker)] == [first]
+    assert [job.job_id for job in scene.claim_any(worker)] == [first]
 
 
 def test_one_that_waits_for_its_retry_keeps_the_turn(scene: Scene) -> None:
     worker = scene.worker()
     first, second = scene.enqueue(2, ordering_key="k")
-    scene.store.write(give)
-    (claimed,) = scene.claim(worker)
+    (claimed,) = scene.claim_any(worker)
     scene.finish(worker, [claimed], Retry())
     assert do(scene, first, run_at=scene.store.now() + HOUR, priority=2) is Answer.CHANGED
-    scene.store.write(give)
     assert scene.get(second).state is JobState.BLOCKED
     assert do(scene, first, run_at=0) is Answer.CHANGED
-    (claimed,) = scene.claim(worker, (QUEUE, 2))
+    (claimed,) = scene.claim_any(worker, (QUEUE, 2))
     assert claimed.job_id == first
 
 
@@ -106,23 +100,20 @@ def test_another_queue_is_another_order(scene: Scene) -> None:
     worker = scene.worker()
     first, second = scene.enqueue(2, ordering_key="k")
     other = scene.enqueue_one(queue="other", ordering_key="k")
-    scene.store.write(give)
     assert do(scene, first, queue="other") is Answer.CHANGED
     assert do(scene, second, queue="line", fifo={"line"}) is Answer.KEY
     assert scene.get(second).queue == QUEUE
-    scene.store.write(give)
-    found = scene.claim(worker, (QUEUE, 0), ("other", 0))
+    found = scene.claim_any(worker, (QUEUE, 0), ("other", 0))
     assert {job.job_id for job in found} == {second, other}
     scene.finish(worker, found)
-    (claimed,) = scene.claim(worker, ("other", 0))
-    assert (claimed.job_id, claimed.key) == (first, "k")
+    (claimed,) = scene.claim_any(worker, ("other", 0))
+    assert (claimed.job_id, claimed.line) == (first, "k")
 
 
 def test_into_a_fifo_queue_and_out_of_it(scene: Scene) -> None:
     worker = scene.worker()
     plain, urgent = scene.enqueue_one(), scene.enqueue_one(priority=5)
     line = scene.enqueue(2, queue="line", ordering_key="")
-    scene.store.write(give)
     fifo = {"line"}
     assert do(scene, line[0], priority=1, fifo=fifo) is Answer.PRIORITY
     assert do(scene, line[1], priority=1, fifo=fifo) is Answer.PRIORITY
@@ -134,12 +125,11 @@ def test_into_a_fifo_queue_and_out_of_it(scene: Scene) -> None:
     assert (record.state, record.ordering_key) == (JobState.PENDING, None)
     order: list[str] = []
     for _ in range(3):
-        scene.store.write(give)
-        (claimed,) = scene.claim(worker, ("line", 0))
+        (claimed,) = scene.claim_any(worker, ("line", 0))
         order.append(claimed.job_id)
         scene.finish(worker, [claimed])
     assert set(order) == {line[1], plain, urgent}
-    assert [job.job_id for job in scene.claim(worker)] == [line[0]]
+    assert [job.job_id for job in scene.claim_any(worker)] == [line[0]]
 
 
 def test_cancelled_and_deleted_jobs_are_not_brought_back(scene: Scene) -> None:

@@ -18,7 +18,7 @@ from holdfast.core.policy import Policy
 from holdfast.core.retention import Keep, Retention
 from holdfast.core.states import JobState, Reason
 from holdfast.store.records import CancelAnswer
-from holdfast.store.verbs import dead_letters, ending, jobs, leases, queues, settle_in, turns, unknown
+from holdfast.store.verbs import dead_letters, ending, jobs, leases, queues, settle_in, unknown
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.progress import progress
 from holdfast.store.verbs.settle import settle
@@ -488,13 +488,10 @@ def test_either_both_or_neither(scene: Scene) -> None:
 
 def ordered(scene: Scene, n: int = 2, queue: str = QUEUE) -> list[str]:
     """Some jobs of a FIFO queue, the first of which has the turn."""
-    ids = scene.enqueue(n, queue=queue, ordering_key="")
-    scene.store.write(turns.give)
-    return ids
+    return scene.enqueue(n, queue=queue, ordering_key="")
 
 
 def turn_passes(scene: Scene, worker: str, job_id: str) -> bool:
-    scene.store.write(turns.give)
     return [job.job_id for job in scene.claim(worker)] == [job_id]
 
 
@@ -528,7 +525,6 @@ def test_a_letter_waits_for_its_turn_in_a_fifo_queue(scene: Scene) -> None:
     policy = Policy(dead_letter=DeadLetter(queue="dead", ordering_key=""))
     scene.settle(worker, ends(scene, claimed, o.Fail("no"), policy), [claimed[0].lease])
     assert len(scene.backend.tables().blocked) == 2
-    scene.store.write(turns.give)
     assert len(scene.claim(worker, ("dead", 0))) == 1
 
 

@@ -17,7 +17,7 @@ from holdfast.store.text import NOW, load, migrations, names, rename
 ROOT = Path(str(files("holdfast.store")))
 SQLITE, POSTGRES = names("sqlite"), names("postgres")
 # The whole of a claim is one statement on PostgreSQL; on SQLite `take` and `lease` do the rest.
-NOT_ON_SQLITE = {"claim": {"worker", "lease"}}
+NOT_ON_SQLITE = {"claim": {"worker", "lease"}, "set_lines": {"epoch"}, "set_slots": {"epoch"}}
 
 
 def source(dialect: str, name: str) -> str:

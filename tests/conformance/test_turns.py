@@ -12,9 +12,10 @@ from holdfast.core.job import Claimed
 from holdfast.core.policy import DEFAULT
 from holdfast.core.states import JobState
 from holdfast.store.records import CancelAnswer, JobFilter
-from holdfast.store.verbs import claim, jobs, queues, search, settle_in, turns
+from holdfast.store.verbs import claim, jobs, lines, queues, search, settle_in
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.queues import list_queues
+from holdfast.store.verbs.strays import Place, put_in_order
 from tests.conformance.scene import HOUR, QUEUE, SECOND, TASK, Scene
 
 NEVER = DEFAULT.retention.ended
@@ -32,9 +33,8 @@ class Line:
         return self.scene.enqueue(n, ordering_key=self.key, **fields)
 
     def next(self) -> Claimed | None:
-        """Give turns, and claim what has one now."""
-        self.scene.store.write(turns.give)
-        claimed = self.scene.claim(self.worker)
+        """Claim what has its turn now."""
+        claimed = self.scene.claim_lined(self.worker)
         self.scene.check()
         assert len(claimed) <= 1, "two of one key"
         return claimed[0] if claimed else None
@@ -63,33 +63,31 @@ def test_jobs_of_a_key_wait_in_blocked_and_run_one_after_the_other(line: Line) -
     assert line.scene.claim(line.worker) == []
     first = line.next()
     assert first is not None
-    assert (first.job_id, first.key) == (wanted[0], "a")
+    assert (first.job_id, first.line) == (wanted[0], "a")
     assert line.next() is None
     line.end(first)
     assert line.drain() == wanted[1:]
-    assert line.scene.store.write(turns.drop_idle) == 1
+    assert line.scene.store.write(lines.drop_idle) == 1
     line.scene.check(quiet=True)
 
 
 def test_keys_go_side_by_side_and_jobs_without_one_wait_for_nobody(scene: Scene) -> None:
     keyed = [scene.enqueue(2, ordering_key=key)[0] for key in "abc"]
     free = scene.enqueue(2)
-    scene.store.write(turns.give)
-    assert {job.job_id for job in scene.claim(scene.worker())} == {*keyed, *free}
+    assert {job.job_id for job in scene.claim_any(scene.worker())} == {*keyed, *free}
 
 
 def test_the_same_key_in_two_queues_is_two_keys(scene: Scene) -> None:
     for queue in ("one", "two"):
         scene.enqueue(2, queue=queue, ordering_key="a")
-    scene.store.write(turns.give)
-    assert len(scene.claim(scene.worker(), ("one", 0), ("two", 0))) == 2
+    assert len(scene.claim_lined(scene.worker())) == 2
 
 
 def test_the_order_is_that_of_first_becoming_due_and_then_of_ids(line: Line) -> None:
     now = line.scene.store.now()
     (later,) = line.enqueue()
     # A run time that is past means now: jobs that were due before can only come from another place.
-    line.scene.backend.execute("DELETE FROM {}arrivals")
+    line.scene.backend.execute("DELETE FROM {}notes")
     times = [now - 30 * SECOND, now - 50 * SECOND, now - 40 * SECOND]
     made = [line.enqueue()[0] for _ in times]
     column = "?" if line.scene.backend.dialect == "sqlite" else "to_timestamp(? / 1e6::float8)"
@@ -103,9 +101,8 @@ def test_a_job_that_is_not_due_holds_up_nobody(line: Line) -> None:
     now = line.enqueue(2)
     assert line.drain() == now
     assert line.scene.get(later).state is JobState.BLOCKED
-    lanes = {lane.queue: lane.run_at for lane in line.scene.store.read(claim.lanes)}
-    due = lanes[claim.TURNS]
-    assert due == line.scene.get(later).run_at, "an idle worker knows when to look again"
+    (lane,) = line.scene.lines()
+    assert lane.run_at == line.scene.get(later).run_at, "an idle worker knows when to look again"
 
 
 def test_what_becomes_due_gets_its_turn(line: Line) -> None:
@@ -136,7 +133,7 @@ def test_a_head_that_goes_back_to_waiting_is_never_overtaken(line: Line, outcome
     made = line.scene.decide(job, outcome)
     line.scene.settle(line.worker, [replace(made, run_at=made.at + HOUR)], [job.lease])
     assert line.next() is None
-    assert line.scene.get(wanted[0]).state is JobState.PENDING
+    assert line.scene.get(wanted[0]).state is JobState.BLOCKED
     # Once its time has come it goes on, and then the others.
     taken = line.scene.store.write(jobs.cancel, wanted[0], line.scene.store.now(), NEVER)
     assert taken is CancelAnswer.CANCELLED
@@ -226,7 +223,6 @@ def test_a_forced_cancel_of_the_head_lets_the_next_run(line: Line) -> None:
 @pytest.mark.parametrize("verb", ["cancel", "delete"])
 def test_waiting_jobs_can_be_taken_away_anywhere_in_the_line(line: Line, verb: str) -> None:
     wanted = line.enqueue(5)
-    line.scene.store.write(turns.give)  # the first is pending, the others are blocked
     for job_id in (wanted[0], wanted[2], wanted[4]):
         if verb == "cancel":
             line.scene.store.write(jobs.cancel, job_id, line.scene.store.now(), NEVER)
@@ -253,7 +249,7 @@ def test_unknown_heads_do_not_block_for_ever(scene: Scene) -> None:
     unknown = scene.enqueue(2, ordering_key="a", task="gone")
     (known,) = scene.enqueue(1, ordering_key="a")
     worker = scene.worker()
-    scene.store.write(turns.give)
+    assert scene.claim_lined(worker) == []
     now = scene.store.now()
 
     def not_known(job: Claimed) -> object:
@@ -261,10 +257,10 @@ def test_unknown_heads_do_not_block_for_ever(scene: Scene) -> None:
 
     scene.store.write(give_up_unknown, now, HOUR, not_known)
     for _ in unknown:
-        assert scene.claim(worker) == []
+        assert scene.claim_lined(worker) == []
         scene.store.write(give_up_unknown, scene.store.now() + HOUR + SECOND, HOUR, not_known)
         scene.check()
-    assert [job.job_id for job in scene.claim(worker)] == [known]
+    assert [job.job_id for job in scene.claim_lined(worker)] == [known]
     assert {scene.get(job_id).state for job_id in unknown} == {JobState.FAILED}
 
 
@@ -277,21 +273,27 @@ def test_success_in_the_handlers_transaction_frees_the_turn(line: Line) -> None:
     assert line.drain() == wanted[1:]
 
 
+def in_order(job: Claimed) -> Place:
+    return Place("", None)
+
+
+def claim_in_order(scene: Scene, worker: str) -> list[Claimed]:
+    """Claim, knowing that the queue is a FIFO queue."""
+    lane = [claim.LaneMark(QUEUE, 0)]
+    claimed = scene.store.write(claim.claim, worker, scene.ids.next(), lane, 10, [TASK], in_order)
+    assert claimed == [], "none runs without the turn"
+    claimed = scene.claim_lined(worker)
+    scene.check()
+    return claimed
+
+
 def test_jobs_of_a_fifo_queue_that_came_without_its_key_are_put_in_order(scene: Scene) -> None:
     strays = scene.enqueue(3)
     worker = scene.worker()
     for wanted in strays:
-        claimed = scene.store.write(
-            claim.claim, worker, scene.ids.next(), [claim.LaneMark(QUEUE, 0)], 10, [TASK], {QUEUE}
-        )
-        if not claimed:  # they have been put in order
-            scene.check(quiet=True)
-            scene.store.write(turns.give)
-            claimed = scene.store.write(
-                claim.claim, worker, scene.ids.next(), [claim.LaneMark(QUEUE, 0)], 10, [TASK], {QUEUE}
-            )
+        claimed = claim_in_order(scene, worker)
         assert [job.job_id for job in claimed] == [wanted]
-        assert (claimed[0].run, claimed[0].attempt, claimed[0].key) == (1, 1, "")
+        assert (claimed[0].run, claimed[0].attempt, claimed[0].line) == (1, 1, "")
         scene.finish(worker, claimed)
         scene.check(quiet=True)
 
@@ -323,49 +325,21 @@ def test_lists_and_counts_show_what_is_blocked(scene: Scene) -> None:
     assert (queue.pending, queue.blocked) == (0, 3)
 
 
-def test_many_keys_are_given_in_steps(scene: Scene) -> None:
+def test_many_keys_are_claimed_in_steps(scene: Scene) -> None:
     scene.store.write(insert, [job.replace(ordering_key=str(n % 50)) for n, job in enumerate(scene.new(200))])
-    assert scene.store.write(turns.give, 20) == turns.AT_ONCE
-    assert len(scene.backend.tables().pending) == 20
-    while scene.store.write(turns.give, 20) is not None:
-        pass
-    assert len(scene.backend.tables().pending) == 50
-    scene.check()
-
-
-def claim_in_order(scene: Scene, worker: str) -> list[Claimed]:
-    """Give turns and claim, knowing that the queue is a FIFO queue."""
-    scene.store.write(turns.give)
-    claimed = scene.store.write(
-        claim.claim, worker, scene.ids.next(), [claim.LaneMark(QUEUE, 0)], 10, [TASK], {QUEUE}
-    )
-    scene.check()
-    return claimed
-
-
-def test_jobs_with_keys_of_their_own_are_put_in_order_too(scene: Scene) -> None:
-    (first,) = scene.enqueue(1, ordering_key="")
-    keyed = scene.enqueue(3, ordering_key="c7")
-    (last,) = scene.enqueue(1, ordering_key="")
     worker = scene.worker()
-    ran: list[str] = []
-    for _ in range(30):
-        claimed = claim_in_order(scene, worker)
-        assert len(claimed) <= 1, "two of one FIFO queue"
-        if claimed:
-            ran.append(claimed[0].job_id)
-            scene.finish(worker, claimed)
-    assert sorted(ran) == sorted([first, *keyed, last])
-    scene.check(quiet=True)
+    claimed = [len(scene.claim_lined(worker, limit=20)) for _ in range(4)]
+    assert claimed == [20, 20, 10, 0]
+    scene.check()
 
 
 def test_a_queue_that_becomes_a_fifo_queue_is_put_in_order(scene: Scene) -> None:
     waiting = scene.enqueue(3)
     keyed = scene.enqueue(3, ordering_key="c7")
-    scene.store.write(turns.give)
+    scene.claim_lined(scene.worker(), limit=0)
     later = scene.enqueue(2, ordering_key="")
     scene.enqueue(2, queue="other")
-    while scene.store.write(turns.put_in_order, QUEUE, 2):
+    while scene.store.write(put_in_order, QUEUE, 2):
         scene.check()
     worker = scene.worker()
     ran: list[str] = []
@@ -379,7 +353,8 @@ def test_a_queue_that_becomes_a_fifo_queue_is_put_in_order(scene: Scene) -> None
 @pytest.mark.parametrize("how", ["purge", "cancel", "delete"])
 def test_turns_of_keys_whose_jobs_are_gone_are_forgotten(scene: Scene, how: str) -> None:
     ids = scene.enqueue(2, ordering_key="a", delay=1000 * HOUR)
-    scene.store.write(turns.give)
+    worker = scene.worker()
+    scene.claim_lined(worker)
     if how == "purge":
         place = queues.FIRST
         while (step := scene.store.write(queues.purge_waiting, QUEUE, place, 1))[0]:
@@ -389,6 +364,9 @@ def test_turns_of_keys_whose_jobs_are_gone_are_forgotten(scene: Scene, how: str)
             scene.store.write(jobs.cancel, job_id, scene.store.now(), NEVER)
         if how == "delete":
             scene.store.write(jobs.delete, job_id)
-    scene.store.write(turns.give)
-    assert scene.store.write(turns.drop_idle) == 1
-    assert scene.backend.tables().turns == {}
+    scene.backend.execute(
+        "UPDATE {}lines SET due = " + ("1" if scene.backend.dialect == "sqlite" else "now()")
+    )
+    scene.claim_lined(worker)
+    assert scene.store.write(lines.drop_idle) == 1
+    assert scene.backend.tables().lines == {}

@@ -200,7 +200,7 @@ def _call(places: dict[Key, _Place], rules: Rules, now: int, limit: int) -> Verb
     # One more than there is room for, to know whether others are left.
     wanted = {slot.name: min(room(_rule(rules, slot.name), slot, now), limit) + 1 for slot in found}
     asked = [(slot.name, slot.served, wanted[slot.name]) for slot in found]
-    rows = yield Statement("waiting_lines", {"slots": asked})
+    rows = yield Statement("waiting_lines", {"slots": asked, "most": max(wanted.values())})
     called: dict[str, list[int]] = {}
     for row in rows:
         line = Line(*row)
@@ -347,7 +347,10 @@ def _taken(asking: Sequence[_Place], lease: str, tasks: Collection[str]) -> Verb
         rows += yield Statement("take_heads", {"ids": heads})
     lines = [(*place.line.name, place.asked) for place in asking if not is_ordered(place.line.key)]
     if lines:
-        rows += yield Statement("take_from_lines", {"lines": lines, "tasks": list(tasks)})
+        rows += yield Statement(
+            "take_from_lines",
+            {"lines": lines, "tasks": list(tasks), "most": max(line[2] for line in lines)},
+        )
     yield Statement("take_out", {"ids": [row[0] for row in rows]})
     found: dict[Key, list[Claimed]] = {}
     for row in sorted(rows, key=lambda row: (row[10], row[0])):

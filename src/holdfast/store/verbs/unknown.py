@@ -31,11 +31,12 @@ def give_up_unknown(now: int, grace: int, decide: Callable[[Claimed], Settlement
     due = [
         lane
         for lane in found
-        if lane.run_at <= now and not lane.lined and lane.queue != NOTES and not halted.queue(lane.queue)
+        if lane.run_at <= now and lane.queue != NOTES and not halted.queue(lane.queue)
     ]
     unknown: dict[tuple[str, str], list[LaneDue]] = {}
     for lane in due:
-        rows = yield Statement("head_tasks", {"queue": lane.queue, "lane": lane.lane, "limit": HEAD})
+        name = "lined_tasks" if lane.lined else "head_tasks"
+        rows = yield Statement(name, {"queue": lane.queue, "lane": lane.lane, "limit": HEAD})
         for (task,) in rows:
             if not halted.job(lane.queue, task) and _nobody_knows(task, lane.queue, workers):
                 unknown.setdefault((lane.queue, task), []).append(lane)
@@ -62,7 +63,7 @@ def _nobody_knows(task: str, queue: str, workers: Sequence[WorkerRecord]) -> boo
 
 def _give_up(lane: LaneDue, task: str, decide: Callable[[Claimed], Settlement]) -> Verb[list[Settlement]]:
     place = {"queue": lane.queue, "lane": lane.lane, "task": task, "limit": HEAD}
-    rows = yield Statement("lock_due_of_task", place)
+    rows = yield Statement("lock_lined_of_task" if lane.lined else "lock_due_of_task", place)
     if not rows:
         return []
     jobs = [Claimed(*row[:15]) for row in rows]
@@ -70,6 +71,9 @@ def _give_up(lane: LaneDue, task: str, decide: Callable[[Claimed], Settlement]) 
         # A run of its own, so that its error doesn't fall together with that of the last real one.
         job.run += 1
     settlements = [decide(job) for job in jobs]
-    yield Many("drop_pending", KEY, [(row[2], row[15], row[10], row[0]) for row in rows])
+    if lane.lined:
+        yield Statement("drop_from_lines", {"ids": [row[0] for row in rows]})
+    else:
+        yield Many("drop_pending", KEY, [(row[2], row[15], row[10], row[0]) for row in rows])
     yield from apply(None, settlements, [])
     return settlements

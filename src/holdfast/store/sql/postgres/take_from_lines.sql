@@ -5,7 +5,7 @@ WITH wanted AS MATERIALIZED (
     SELECT b.at FROM wanted AS w CROSS JOIN LATERAL (
         SELECT ctid AS at FROM holdfast.blocked AS b
         WHERE b.queue = w.queue AND b.key = w.key AND b.first_due <= :now AND b.task = ANY (:tasks::text[])
-        ORDER BY b.first_due, b.id LIMIT w.number FOR UPDATE SKIP LOCKED) AS b
+        ORDER BY b.first_due, b.id LIMIT least(w.number, :most::int) FOR UPDATE SKIP LOCKED) AS b
 ), taken AS (
     DELETE FROM holdfast.blocked WHERE ctid = ANY (ARRAY(SELECT at FROM picked))
     RETURNING id, key, lane, first_due, run + 1 AS run, attempt + 1 AS attempt, crashes

@@ -3,4 +3,4 @@ SELECT t.queue, t.key, t.epoch, t.lane, (date_part('epoch', t.due) * 1e6::float8
 FROM json_array_elements(:slots::json) AS w (value)
 CROSS JOIN LATERAL (
     SELECT * FROM holdfast.lines AS l WHERE l.slot = w.value ->> 0 AND l.ticket > (w.value ->> 1)::bigint
-    ORDER BY l.ticket LIMIT (w.value ->> 2)::int FOR UPDATE SKIP LOCKED) AS t
+    ORDER BY l.ticket LIMIT least((w.value ->> 2)::int, :most::int) FOR UPDATE SKIP LOCKED) AS t
