@@ -492,13 +492,13 @@ def ordered(scene: Scene, n: int = 2, queue: str = QUEUE) -> list[str]:
 
 
 def turn_passes(scene: Scene, worker: str, job_id: str) -> bool:
-    return [job.job_id for job in scene.claim(worker)] == [job_id]
+    return [job.job_id for job in scene.claim_lined(worker)] == [job_id]
 
 
 def test_a_vanished_job_gives_up_its_turn(scene: Scene) -> None:
     worker = scene.worker()
     first, second = ordered(scene)
-    (job,) = scene.claim(worker)
+    (job,) = scene.claim_lined(worker)
     assert job.job_id == first
     scene.settle(worker, ends(scene, [job], o.Succeeded("1"), NOTHING), [job.lease])
     assert turn_passes(scene, worker, second)
@@ -509,7 +509,7 @@ def test_and_so_it_does_in_the_callers_transaction(scene: Scene, how: str) -> No
     worker = scene.worker()
     first, second = ordered(scene)
     if how != "waiting":
-        (job,) = scene.claim(worker)
+        (job,) = scene.claim_lined(worker)
     if how == "settle_in":
         scene.store.write(settle_in.settle_in, worker, scene.decide(job, o.Succeeded("1"), NOTHING))
     else:
@@ -525,13 +525,13 @@ def test_a_letter_waits_for_its_turn_in_a_fifo_queue(scene: Scene) -> None:
     policy = Policy(dead_letter=DeadLetter(queue="dead", ordering_key=""))
     scene.settle(worker, ends(scene, claimed, o.Fail("no"), policy), [claimed[0].lease])
     assert len(scene.backend.tables().blocked) == 2
-    assert len(scene.claim(worker, ("dead", 0))) == 1
+    assert len(scene.claim_lined(worker)) == 1
 
 
 def test_redriven_jobs_wait_for_their_turn_again(scene: Scene) -> None:
     worker = scene.worker()
     first, second = ordered(scene)
-    scene.finish(worker, scene.claim(worker), o.Fail("no"))
+    scene.finish(worker, scene.claim_lined(worker), o.Fail("no"))
     assert turn_passes(scene, worker, second)
     assert scene.store.write(dead_letters.redrive, [first], scene.store.now()) == 1
     assert not turn_passes(scene, worker, first)
