@@ -13,6 +13,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from holdfast.core import outcomes as o
@@ -20,21 +21,24 @@ from holdfast.core.errors import JobExists, StoreLocked, WrongState
 from holdfast.core.job import Claimed, NewJob, Settlement
 from holdfast.core.lifecycle import settle as decide
 from holdfast.core.policy import DEFAULT
+from holdfast.core.slots import Rule
 from holdfast.core.unique import Unique, key_for
 from holdfast.store.base import Channel, Store
-from holdfast.store.records import LaneMark, WorkerRow
+from holdfast.store.records import LaneMark, LimitRow, WorkerRow
 from holdfast.store.verbs import (
     change,
     claim,
     jobs,
     leases,
+    limits,
+    lines,
     progress,
     rescue,
     retention,
     settle,
-    turns,
     workers,
 )
+from holdfast.store.verbs.claim_lined import Order, claim_lined
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.insert_unique import insert_unique
 from tests.conformance.backends import Backend
@@ -59,9 +63,33 @@ def new_job(job_id: str) -> NewJob:
     return NewJob(job_id=job_id, task=TASK, queue=QUEUE, args='{"n": 1}')
 
 
+RULES = {
+    "task:t/one": Rule(most=1),
+    "task:t/two": Rule(most=2),
+    "task:t/rate": Rule(count=300, per=SECOND, burst=2),
+}
+WAYS: tuple[dict[str, Any], ...] = (
+    {},
+    {"ordering_key": "a"},
+    {"limits": ("task:t/one",)},
+    {"ordering_key": "b", "limits": ("task:t/two",)},
+    {"share": "x", "limits": ("task:t/two",)},
+    {"share": "y", "limits": ("task:t/one", "task:t/two")},
+    {"limits": ("task:t/rate", "task:t/two|k")},
+    {},
+)
+"""How jobs wait: some simply run, others have ordering keys, limits, rates and shares."""
+
+
+def declare(store: Store) -> None:
+    """Store what the limits say."""
+    rows = [LimitRow(name, msgspec.json.encode(rule).decode()) for name, rule in RULES.items()]
+    store.write(limits.declare_limits, rows, [])
+
+
 def some_job(job_id: str) -> NewJob:
-    """Every other job has one of two ordering keys, and most are unique under one of three keys."""
-    job = new_job(job_id).replace(ordering_key=(None, "a", None, "b")[int(job_id[-1], 16) % 4])
+    """Jobs wait in all ways that there are, and most are unique under one of three keys."""
+    job = new_job(job_id).replace(**WAYS[int(job_id[-1], 16) % len(WAYS)])
     rule = UNIQUE[int(job_id[-2], 16) % 4]
     return job if rule is None else job.replace(unique_key=key_for(rule, TASK, QUEUE, ""))
 
@@ -173,7 +201,13 @@ class Crew:
                 worker = self._new.next()
                 channel.write(workers.register, worker_row(worker))
             lease = self._new.next()
-            claimed = channel.write(claim.claim, worker, lease, LANE, self.dice.randint(1, 5), [TASK])
+            most = self.dice.randint(1, 5)
+            if self.dice.random() < 0.6:
+                order = Order(worker, lease, LANE, most, [TASK], lambda queue: queue == QUEUE)
+                claimed = channel.write(claim_lined, order).jobs
+                self.done["claimed from lines"] += len(claimed)
+            else:
+                claimed = channel.write(claim.claim, worker, lease, LANE, most, [TASK])
             self.done["claimed"] += len(claimed)
             self._run(channel, worker, lease, claimed)
 
@@ -296,16 +330,14 @@ class Crew:
         self.done["inserted"] += len(batch)
         self.done["met another"] += sum(one is not None for one in met)
 
-    def give_turns(self, channel: Channel) -> None:
-        """What workers do beside: let jobs have their turn, forget those of keys without jobs."""
+    def forget(self, channel: Channel) -> None:
+        """What workers do beside: forget lines without jobs, and slots that nobody uses."""
         while not self.stop():
-            self.done["gave turns"] += channel.write(turns.give, self.dice.randint(1, 3)) == turns.AT_ONCE
-            if self.dice.random() < 0.3:
-                self.done["turns forgotten"] += channel.write(turns.drop_idle, 1)
-            time.sleep(self.dice.random() * 0.003)
+            self.done["lines forgotten"] += channel.write(lines.drop_idle, 1)
+            time.sleep(self.dice.random() * 0.005)
 
     def actors(self) -> list[Callable[[Channel], None]]:
-        return [self.work] * 4 + [self.send_again, self.bury] + [self.meddle] * 2 + [self.give_turns] * 2
+        return [self.work] * 5 + [self.send_again, self.bury] + [self.meddle] * 2 + [self.forget]
 
 
 def mix(backend: Backend, seed: int, ids: Sequence[str], begin: Event, stop: Event, answer: Any) -> None:
@@ -324,7 +356,7 @@ def mix(backend: Backend, seed: int, ids: Sequence[str], begin: Event, stop: Eve
                     failures.append(f"{actor.__name__}: {error!r}")
 
         begin.wait(60)
-        actors = [crew.work, crew.work, crew.send_again, crew.bury, crew.meddle, crew.give_turns]
+        actors = [crew.work, crew.work, crew.send_again, crew.bury, crew.meddle, crew.forget]
         threads = [threading.Thread(target=guarded, args=(actor,)) for actor in actors]
         for thread in threads:
             thread.start()

@@ -16,11 +16,11 @@ from holdfast.core import outcomes as o
 from holdfast.core.job import Claimed, Settlement
 from holdfast.store.base import Channel
 from holdfast.store.statement import Many, Statement, Verb
+from holdfast.store.verbs import claim_lined, jobs, leases, lines, rescue, settle, slots, workers
 from holdfast.store.verbs import insert_unique as insert_unique_verb
-from holdfast.store.verbs import jobs, leases, rescue, settle, turns, workers
 from holdfast.store.verbs.insert_unique import insert_unique
 from holdfast.store.verbs.unique import TAKEN, Wanted
-from tests.concurrency.actors import Crew, mix, some_job
+from tests.concurrency.actors import Crew, declare, mix, some_job
 from tests.concurrency.processes import SPAWN, processes
 from tests.conformance.backends import Backend, SqliteBackend
 from tests.conformance.invariant import misplaced
@@ -47,6 +47,7 @@ def interleave(
     stop = threading.Event()
     with closing(backend.open()) as store:
         ids = new_ids().take(number)
+        declare(store)
         store.write(insert_unique, [some_job(job_id) for job_id in ids])
         crew = Crew(store, backend, random.Random(seed), ids, lambda: stop.is_set() or bool(failures))
 
@@ -84,7 +85,7 @@ def interleave(
 
 EVERYTHING = (
     "claimed", "settled", "sent again", "rescued", "retried", "cancelled", "requested", "deleted", "cleaned",
-    "gave turns", "turns forgotten", "met another", "key taken", "changed", "too late",
+    "claimed from lines", "lines forgotten", "met another", "key taken", "changed", "too late",
 )  # fmt: skip
 
 
@@ -120,8 +121,7 @@ def beaten(scene: Scene, decide: Callable[[Claimed, str], Settlement]) -> bool:
 
 
 def finished_all(scene: Scene, worker: str) -> bool:
-    scene.store.write(turns.give)
-    claimed = scene.claim(worker)
+    claimed = scene.claim_any(worker)
     if claimed:
         scene.finish(worker, claimed)
     tables = scene.backend.tables()
@@ -141,6 +141,7 @@ def test_threads(backend: Backend, seed: int, number: int) -> None:
 def test_processes(backend: Backend) -> None:
     ids = new_ids().take(12)
     with closing(backend.open()) as store:
+        declare(store)
         store.write(insert_unique, [some_job(job_id) for job_id in ids])
     begin, stop, answer = SPAWN.Event(), SPAWN.Event(), SPAWN.Queue()
     with processes() as running:
@@ -206,16 +207,25 @@ def release_nothing(
 settle_as_it_is = settle.settle
 
 
-def keep_the_turn(held: object) -> Verb[None]:
-    """What handing over would be if it forgot the turn of a job that has ended."""
+def keep_the_turn(settlements: object) -> Verb[None]:
+    """What leaving would be if it forgot the turn and the slots of a job that has ended."""
     yield from ()
 
 
-def give_to_anyone(limit: int = 500) -> Verb[int | None]:
-    """What giving turns would be without a look at who has them."""
-    arrived = yield Statement("take_arrivals", {"limit": limit})
-    yield from turns._pass_on(sorted({(queue, key) for _, queue, key in arrived}))
-    return None
+def forget_the_slots(used: object) -> Verb[None]:
+    """What leaving would be if it forgot the slots."""
+    yield from ()
+
+
+def boundless(rule: object, slot: object, now: int) -> int:
+    """What a limit would be that nobody keeps."""
+    return 100
+
+
+def free_for_all(place: object, *others: object) -> bool:
+    """What a claim of lines would be without a look at who has the turn."""
+    place.line.id = None  # type: ignore[attr-defined]
+    return place.head is not None  # type: ignore[attr-defined]
 
 
 def keep_the_key(ends: object) -> Verb[None]:
@@ -236,8 +246,10 @@ def take_without_a_look(wanted: Iterable[Wanted]) -> Verb[dict[str, str]]:
         pytest.param(settle, "settle", settle_unfenced, id="settle without its fence"),
         pytest.param(settle, "settle", release_nothing, id="settle without its release"),
         pytest.param(jobs, "delete", delete_without_a_look, id="delete without a look"),
-        pytest.param(turns, "hand_over", keep_the_turn, id="turns never handed over"),
-        pytest.param(turns, "give", give_to_anyone, id="turns given without a look"),
+        pytest.param(lines, "leave", keep_the_turn, id="turns never handed over"),
+        pytest.param(slots, "give_back", forget_the_slots, id="slots never given back"),
+        pytest.param(claim_lined, "room", boundless, id="limits that nobody keeps"),
+        pytest.param(claim_lined, "_may_go", free_for_all, id="turns taken without a look"),
         pytest.param(settle, "release_ended", keep_the_key, id="unique keys never given up"),
         pytest.param(insert_unique_verb, "take", take_without_a_look, id="unique keys taken without a look"),
         pytest.param(leases, "give_back_lease", give_back_twice, id="give back without deleting"),

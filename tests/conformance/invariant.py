@@ -61,7 +61,7 @@ def _out_of_line(tables: Tables, owners: Counter[str]) -> list[str]:
             turn is not None
             and turn not in owners
             and turn not in gone
-            and not (turn in tables.waiting and line.due)
+            and not (turn in tables.waiting and (line.due or line.slot))
         ):
             wrong.append(f"of line {key} {turn} has the turn, and neither runs nor waits for its retry")
     for job, (queue, key, due) in tables.waiting.items():

@@ -13,15 +13,22 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.core.job import Claimed, is_suspect
-from holdfast.core.lines import Wanted, decode_limits, is_ordered, share_of, share_out, weight_of
-from holdfast.core.slots import Rule, room, room_at, rule_of, use
+from holdfast.core.lines import (
+    Wanted,
+    decode_limits,
+    encode_limits,
+    is_ordered,
+    share_of,
+    share_out,
+    weight_of,
+)
+from holdfast.core.slots import Rule, Slot, room, room_at, rule_of, use
 from holdfast.store.records import LaneMark
 from holdfast.store.statement import Many, Row, Statement, Verb, Wake
 from holdfast.store.verbs import expiry, slots
 from holdfast.store.verbs.limits import Rules, look
 from holdfast.store.verbs.lines import NOW, Key, Line, write
 from holdfast.store.verbs.pauses import Halted, list_pauses
-from holdfast.store.verbs.slots import Read
 from holdfast.store.verbs.unique import release_started
 
 NOTES = 500
@@ -111,15 +118,14 @@ class _Place:
 
 
 class _Call(NamedTuple):
-    """A slot that was found to have room, before it was locked."""
+    """A slot whose lines were called, once it is locked."""
 
-    change: int
-    all: bool
-    """All lines that waited for it were called."""
-    last: int
-    """The highest ticket of those."""
+    others: list[int]
+    """The first tickets of lines that wait for it too, which this claim doesn't have in hand."""
     kept: list[int]
-    """The tickets of those of them that keep theirs."""
+    """The tickets of those called that keep theirs."""
+    last: int
+    """The highest ticket of those called."""
 
 
 def claim_lined(order: Order) -> Verb[Taken]:
@@ -129,17 +135,19 @@ def claim_lined(order: Order) -> Verb[Taken]:
     halted = Halted((yield from list_pauses()))
     places: dict[Key, _Place] = {}
     gone, again = yield from _see_to_notes(places, now)
-    calls = yield from _call(places, rules, now, order.limit)
+    called = yield from _call(places, rules, now, order.limit)
     yield from _pick(places, order)
     yield from _read_heads(list(places.values()))
     tasks = [task for task in order.tasks if not halted.job("", task)]
     for place in places.values():
         place.candidate = _may_go(place, order, halted, tasks, now)
-    held = yield from _lock_slots(places.values(), gone, calls)
+    held = yield from _lock_slots(places.values(), {*gone, *called})
+    for place in places.values():
+        # One that was idle may have been forgotten meanwhile: the next claim makes it anew.
+        place.candidate = place.candidate and held.keys() >= set(place.needs)
+    calls = yield from _called(places.values(), held.keys() & called)
     for name, call in calls.items():
-        # Whoever has changed it since knows of lines that this claim has not seen.
-        if call.all and held[name].change == call.change:
-            held[name].waiting = False
+        held[name].waiting = bool(call.others)
     slots.free(held, gone)
     jobs = yield from _take(places, order, tasks, rules, held, now)
     yield from _set_lines(places, held, calls, now, crowded=bool(order.lanes) and len(places) >= order.limit)
@@ -165,7 +173,7 @@ def claim_lined(order: Order) -> Verb[Taken]:
 def _see_to_notes(places: dict[Key, _Place], now: int) -> Verb[tuple[Counter[str], int | None]]:
     """Have the lines of notes in hand; returns what slots jobs have left that are gone, and when there are more notes
     to see to, if any."""
-    notes = yield Statement("take_notes", {"after": "00000000-0000-0000-0000-000000000000", "limit": NOTES})
+    notes = yield Statement("take_notes", {"after": 0, "limit": NOTES})
     gone = Counter[str]()
     if not notes:
         return gone, None
@@ -192,27 +200,37 @@ def _see_to_notes(places: dict[Key, _Place], now: int) -> Verb[tuple[Counter[str
     return gone, now + STUCK if unseen else None
 
 
-def _call(places: dict[Key, _Place], rules: Rules, now: int, limit: int) -> Verb[dict[str, _Call]]:
-    """Have lines in hand that wait for slots which may have room."""
+def _call(places: dict[Key, _Place], rules: Rules, now: int, limit: int) -> Verb[set[str]]:
+    """Have lines in hand that wait for slots which may have room; returns the names of these slots."""
     found = [slots.read(row) for row in (yield Statement("waking_slots", {"after": 0, "limit": CALLED}))]
-    if not found:
+    if found:
+        asked = [
+            (slot.name, slot.served, min(room(_rule(rules, slot.name), slot, now), limit) + 1)
+            for slot in found
+        ]
+        most = max(number for _, _, number in asked)
+        for row in (yield Statement("waiting_lines", {"slots": asked, "most": most})):
+            _have(places, Line(*row), called=True)
+    return {slot.name for slot in found}
+
+
+def _called(places: Iterable[_Place], names: set[str]) -> Verb[dict[str, _Call]]:
+    """What is known of slots whose lines were called, now that they are locked and nobody can begin to wait for them.
+
+    Lines that wait may have been passed over, since others had them in hand for a moment.
+    """
+    if not names:
         return {}
-    # One more than there is room for, to know whether others are left.
-    wanted = {slot.name: min(room(_rule(rules, slot.name), slot, now), limit) + 1 for slot in found}
-    asked = [(slot.name, slot.served, wanted[slot.name]) for slot in found]
-    rows = yield Statement("waiting_lines", {"slots": asked, "most": max(wanted.values())})
-    called: dict[str, list[int]] = {}
-    for row in rows:
-        line = Line(*row)
-        called.setdefault(line.slot or "", []).append(line.ticket)
-        _have(places, line, called=True)
-    answer: dict[str, _Call] = {}
-    for slot in found:
-        tickets = called.get(slot.name, [])
-        answer[slot.name] = _Call(
-            slot.change, len(tickets) < wanted[slot.name], max(tickets, default=slot.served), []
-        )
-    return answer
+    mine: dict[str, list[int]] = {name: [] for name in names}
+    for place in places:
+        if place.line.slot in mine:
+            mine[place.line.slot].append(place.line.ticket)
+    most = max(len(tickets) for tickets in mine.values()) + 1
+    others: dict[str, list[int]] = {name: [] for name in names}
+    for slot, ticket in (yield Statement("first_tickets", {"slots": sorted(names), "most": most})):
+        if ticket not in mine[slot]:
+            others[slot].append(ticket)
+    return {name: _Call(others[name], [], max(mine[name], default=0)) for name in names}
 
 
 def _pick(places: dict[Key, _Place], order: Order) -> Verb[None]:
@@ -271,11 +289,8 @@ def _may_go(place: _Place, order: Order, halted: Halted, tasks: Collection[str],
 # --- which jobs ----------------------------------------------------------------------------------------------
 
 
-def _lock_slots(
-    places: Iterable[_Place], gone: Counter[str], calls: Mapping[str, _Call]
-) -> Verb[dict[str, Read]]:
+def _lock_slots(places: Iterable[_Place], there: set[str]) -> Verb[dict[str, Slot]]:
     needed: set[str] = set()
-    there = {*gone, *calls}
     for place in places:
         if place.line.slot is not None:
             there.add(place.line.slot)
@@ -291,7 +306,7 @@ def _take(
     order: Order,
     tasks: Collection[str],
     rules: Rules,
-    held: Mapping[str, Read],
+    held: Mapping[str, Slot],
     now: int,
 ) -> Verb[list[Claimed]]:
     """Share out the room that there is, and take the jobs."""
@@ -342,9 +357,13 @@ def _wanted(place: _Place, left: int, rules: Rules) -> Wanted:
 def _taken(asking: Sequence[_Place], lease: str, tasks: Collection[str]) -> Verb[dict[Key, list[Claimed]]]:
     """Take so many jobs of each line as it is asked for; returns those of each."""
     rows: list[Row] = []
-    heads = [place.head.id for place in asking if place.head is not None and is_ordered(place.line.key)]
+    heads = [
+        (place.head.id, encode_limits(place.needs))
+        for place in asking
+        if place.head is not None and is_ordered(place.line.key)
+    ]
     if heads:
-        rows += yield Statement("take_heads", {"ids": heads})
+        rows += yield Statement("take_heads", {"heads": heads})
     lines = [(*place.line.name, place.asked) for place in asking if not is_ordered(place.line.key)]
     if lines:
         rows += yield Statement(
@@ -365,7 +384,7 @@ def _account(
     got: Sequence[Claimed],
     rules: Rules,
     free: dict[str, int],
-    held: Mapping[str, Read],
+    held: Mapping[str, Slot],
     now: int,
 ) -> None:
     """Write down what a line has sent."""
@@ -390,7 +409,7 @@ def _rule(rules: Rules, slot: str) -> Rule | None:
 
 def _set_lines(
     places: Mapping[Key, _Place],
-    held: Mapping[str, Read],
+    held: Mapping[str, Slot],
     calls: Mapping[str, _Call],
     now: int,
     *,
@@ -438,11 +457,11 @@ def _set_lines(
     )
 
 
-def _queue_up(place: _Place, slot: Read, call: _Call | None) -> None:
+def _queue_up(place: _Place, slot: Slot, call: _Call | None) -> None:
     """Have a line wait for a slot: behind the others; where it stood, if it sent no job, or nobody else waits."""
     line = place.line
     stood = line.slot == slot.name and line.ticket > slot.served
-    if not stood or (place.sent and call is not None and not call.all):
+    if not stood or (place.sent and call is not None and call.others):
         slot.tickets += 1
         line.ticket = slot.tickets
     elif call is not None:
@@ -451,12 +470,12 @@ def _queue_up(place: _Place, slot: Read, call: _Call | None) -> None:
     slot.waiting = True
 
 
-def _set_slots(held: Mapping[str, Read], calls: Mapping[str, _Call], rules: Rules, now: int) -> None:
+def _set_slots(held: Mapping[str, Slot], calls: Mapping[str, _Call], rules: Rules, now: int) -> None:
     """Say of each slot when the lines that wait for it are to be called."""
     for name, call in calls.items():
         slot = held[name]
         # Nothing that still waits is below.
-        slot.served = max(slot.served, min(call.kept, default=call.last + 1) - 1)
+        slot.served = max(slot.served, min([*call.kept, *call.others], default=call.last + 1) - 1)
     for slot in held.values():
         rule = _rule(rules, slot.name)
         if not slot.waiting:

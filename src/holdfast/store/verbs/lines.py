@@ -55,8 +55,8 @@ class Line(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def running(self) -> bool:
-        """The job that has the turn runs; else, if there is one, it waits for its retry."""
-        return self.id is not None and self.due is None
+        """The job that has the turn runs; else, if there is one, it waits for its retry, or for a slot then."""
+        return self.id is not None and self.due is None and self.slot is None
 
     def free(self) -> None:
         """Nobody has the turn: a claim is to look."""

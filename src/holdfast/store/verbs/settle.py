@@ -49,7 +49,9 @@ def settle(
     back = [s for s in settlements if not s.state.terminal]
     leases = sorted({s.job.lease for s in settlements}.union(over))
     unusual = is_unusual(ends)
-    name = "lock_leases" if over or back or unusual else "lock_leases_shared"
+    # Slots are given back by number: a flush that is sent twice must not do it twice, not even side by side.
+    alone = over or back or unusual or any(s.job.limits is not None for s in ends)
+    name = "lock_leases" if alone else "lock_leases_shared"
     rows = yield Statement(name, {"leases": leases})
     released: dict[str, set[str]] = {row[0]: set(row[2]) for row in rows if row[1] == worker}
 
@@ -84,11 +86,12 @@ def apply(
     refused: list[Settlement] = []
     letters: list[Settlement] = []
     noted = ends
+    before = yield from _ended_before(ends)
     unusual = is_unusual(ends)
     if unusual:
         if not own:
             # Before the jobs vanish: their lines are read from them.
-            yield from _leave([s for s in ends if vanishing(s)], own)
+            yield from _leave([s for s in ends if vanishing(s) and s.job.job_id not in before], own)
         letters = yield from new_letters(ends)
         refused = yield from vanish(ends)
         noted = [s for s in ends if not vanishing(s)]
@@ -111,7 +114,7 @@ def apply(
         yield from release_ended(unique)
     yield from expiry.drop([*ends, *back])
     # Last: what others may need is locked here.
-    yield from _leave([*ends, *back], own)
+    yield from _leave([s for s in (*ends, *back) if s.job.job_id not in before], own)
     back = [s for s in back if s.state is JobState.PENDING]
     due = {(s.job.queue, s.lane): s.run_at for s in sorted(back, key=lambda s: -(s.run_at or 0))}
     yield Wake(
@@ -133,6 +136,14 @@ def _wait(back: Sequence[Settlement]) -> Verb[None]:
         yield Many("adopt", ("id", "line", "limits"), anew)
     if len(blocked) < len(back):
         yield Many("wait", WAITING, [_waiting_row(s) for s in back if s.state is not JobState.BLOCKED])
+
+
+def _ended_before(ends: Sequence[Settlement]) -> Verb[set[str]]:
+    """Those of some ends that an earlier flush has written already, of jobs that hold slots."""
+    limited = [s.job.job_id for s in ends if s.job.limits is not None and s.job.lease]
+    if not limited:
+        return set()
+    return {row[0] for row in (yield Statement("finished_runs", {"ids": limited}))}
 
 
 def _leave(settlements: Sequence[Settlement], own: bool) -> Verb[None]:

@@ -101,7 +101,7 @@ def settle_in(worker: str, settlement: Settlement) -> Verb[None]:
     """
     job = settlement.job
     gone = vanishing(settlement)
-    name = "lock_leases" if gone else "lock_leases_shared"
+    name = "lock_leases" if gone or job.limits is not None else "lock_leases_shared"
     rows = yield Statement(name, {"leases": [job.lease]})
     owned = _owned(worker, job, rows)
     if gone:

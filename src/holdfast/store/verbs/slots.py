@@ -12,28 +12,21 @@ NOW = 0
 SET = ("name", "epoch", "used", "next_free", "wake_at", "waiting", "tickets", "served")
 
 
-class Read(Slot, array_like=True, gc=False):
-    """A slot as it was read."""
-
-    change: int = 0
-    """Grows with each write, where others may write between a look and the lock."""
-
-
 def make(names: Collection[str]) -> Verb[None]:
     """Make those of some slots that aren't there. Before any is locked."""
     if names:
         yield Many("add_slots", ("name",), [(name,) for name in sorted(names)])
 
 
-def locked(names: Collection[str]) -> Verb[dict[str, Read]]:
+def locked(names: Collection[str]) -> Verb[dict[str, Slot]]:
     """Lock slots, waiting for whoever has them in hand. After lines."""
     rows = yield Statement("lock_slots", {"names": sorted(names)})
     return {row[0]: read(row) for row in rows}
 
 
-def read(row: Row) -> Read:
+def read(row: Row) -> Slot:
     """From its columns."""
-    slot = Read(*row)
+    slot = Slot(*row)
     slot.waiting = bool(slot.waiting)
     return slot
 
@@ -56,11 +49,13 @@ def give_back(used: Counter[str]) -> Verb[None]:
         yield Wake(turns=True)
 
 
-def free(held: dict[str, Read], used: Counter[str]) -> bool:
+def free(held: dict[str, Slot], used: Counter[str]) -> bool:
     """Count jobs out of locked slots; True if lines wait for some of them."""
     woken = False
     for name, number in used.items():
-        slot = held[name]
+        slot = held.get(name)
+        if slot is None:
+            continue
         slot.used = max(0, slot.used - number)
         if slot.waiting:
             slot.wake_at = NOW

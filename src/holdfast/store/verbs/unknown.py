@@ -29,9 +29,7 @@ def give_up_unknown(now: int, grace: int, decide: Callable[[Claimed], Settlement
     halted = Halted((yield from list_pauses()))
     found = yield from lanes()
     due = [
-        lane
-        for lane in found
-        if lane.run_at <= now and lane.queue != NOTES and not halted.queue(lane.queue)
+        lane for lane in found if lane.run_at <= now and lane.queue != NOTES and not halted.queue(lane.queue)
     ]
     unknown: dict[tuple[str, str], list[LaneDue]] = {}
     for lane in due:

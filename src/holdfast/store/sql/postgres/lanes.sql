@@ -19,6 +19,6 @@ SELECT queue, lane, (date_part('epoch', due) * 1e6::float8)::bigint, true FROM l
 UNION ALL
 -- The lane of no queue: when notes and slots are to be seen to.
 SELECT '', 0, at, false FROM (
-    SELECT CASE WHEN EXISTS (SELECT FROM holdfast.notes WHERE id > '00000000-0000-0000-0000-000000000000') THEN 0 ELSE (
+    SELECT CASE WHEN EXISTS (SELECT FROM holdfast.notes WHERE number > 0) THEN 0 ELSE (
         SELECT (date_part('epoch', wake_at) * 1e6::float8)::bigint FROM holdfast.slots WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1) END AS at) AS desk
 WHERE at IS NOT NULL

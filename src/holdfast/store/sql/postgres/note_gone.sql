@@ -5,4 +5,3 @@ FROM unnest(:id::uuid[], :run::int[]) AS u (id, run)
 CROSS JOIN LATERAL (SELECT * FROM holdfast.jobs WHERE jobs.id = u.id LIMIT 1) AS j
 WHERE j.line IS NOT NULL AND (:ran::boolean OR EXISTS (
     SELECT FROM holdfast.lines AS l WHERE l.queue = j.queue AND l.key = j.line AND l.id = j.id))
-ON CONFLICT DO NOTHING

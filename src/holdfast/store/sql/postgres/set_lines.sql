@@ -6,4 +6,5 @@ FROM unnest(:queue::text[], :key::text[], :epoch::int[], :lane::smallint[], :due
      AS u (queue, key, epoch, lane, due, id, run, slot, ticket, credit)
 ON CONFLICT (queue, key, epoch) DO UPDATE SET
     lane = excluded.lane, due = excluded.due, id = excluded.id, run = excluded.run, slot = excluded.slot, ticket = excluded.ticket,
-    credit = excluded.credit, change = lines.change + 1, epoch = (lines.change + 1) / 256
+    credit = excluded.credit, change = lines.change + 1,
+    epoch = lines.epoch + (lines.change % 256 = 255)::int

@@ -1,1 +1,1 @@
-INSERT INTO holdfast_notes (id, run, queue, key, lane) VALUES (:id, 0, :queue, :key, :lane) ON CONFLICT DO NOTHING
+INSERT INTO holdfast_notes (id, run, queue, key, lane) VALUES (:id, 0, :queue, :key, :lane)

@@ -1,1 +1,1 @@
-INSERT INTO holdfast_notes (id, run, queue, key, lane, limits) VALUES (:id, :run, :queue, :key, :lane, :limits) ON CONFLICT DO NOTHING
+INSERT INTO holdfast_notes (id, run, queue, key, lane, limits) VALUES (:id, :run, :queue, :key, :lane, :limits)

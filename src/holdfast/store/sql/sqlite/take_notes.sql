@@ -1,3 +1,3 @@
-DELETE FROM holdfast_notes WHERE (id, run) IN (
-    SELECT id, run FROM holdfast_notes WHERE id > :after ORDER BY id, run LIMIT :limit)
+DELETE FROM holdfast_notes WHERE number IN (
+    SELECT number FROM holdfast_notes WHERE number > :after ORDER BY number LIMIT :limit)
 RETURNING id, run, queue, key, lane, limits

@@ -104,13 +104,13 @@ CREATE TABLE holdfast.limits (
 -- which has gone, 0 for one that has come. Callers'
 -- transactions add a row and take no lock, so that a long one of theirs holds up nobody.
 CREATE TABLE holdfast.notes (
+    number  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id      uuid NOT NULL,
     run     integer NOT NULL,
     queue   text NOT NULL,
     key     text NOT NULL,
     lane    smallint NOT NULL,
-    limits  text,
-    PRIMARY KEY (id, run)
+    limits  text
 );
 
 -- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.

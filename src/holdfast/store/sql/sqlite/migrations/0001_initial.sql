@@ -99,14 +99,14 @@ CREATE TABLE holdfast_limits (
 -- A job has come into a line, or one that held a turn or slots has gone, and nobody has seen to it yet. The run is that
 -- which has gone, 0 for one that has come.
 CREATE TABLE holdfast_notes (
+    number  INTEGER PRIMARY KEY,
     id      TEXT NOT NULL,
     run     INTEGER NOT NULL,
     queue   TEXT NOT NULL,
     key     TEXT NOT NULL,
     lane    INTEGER NOT NULL,
-    limits  TEXT,
-    PRIMARY KEY (id, run)
-) WITHOUT ROWID;
+    limits  TEXT
+);
 
 -- Of all jobs of one key, the one that keeps the others out: by its state, or until a time whatever becomes of it.
 CREATE TABLE holdfast_unique_keys (
