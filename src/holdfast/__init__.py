@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from holdfast.client.task import SyncContextTask as SyncContextTask
     from holdfast.client.task import SyncTask as SyncTask
     from holdfast.client.task import Task as Task
+    from holdfast.core.causes import Cause as Cause
     from holdfast.core.errors import AppNotFound as AppNotFound
     from holdfast.core.errors import ConfigurationError as ConfigurationError
     from holdfast.core.errors import DuplicateTask as DuplicateTask
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from holdfast.core.errors import StoreUnavailable as StoreUnavailable
     from holdfast.core.errors import UnknownTask as UnknownTask
     from holdfast.core.errors import WrongState as WrongState
+    from holdfast.core.explain import Explanation as Explanation
     from holdfast.core.job import NewJob as NewJob
     from holdfast.core.outcomes import After as After
     from holdfast.core.outcomes import Cancel as Cancel
@@ -113,6 +115,7 @@ _WHERE = {
     "holdfast.client.router": "TaskRouter",
     "holdfast.client.stored_schedule": "StoredSchedule",
     "holdfast.client.task": "AsyncContextTask AsyncTask BoundTask SyncContextTask SyncTask Task",
+    "holdfast.core.causes": "Cause",
     "holdfast.core.errors": (
         "AppNotFound ConfigurationError DuplicateTask HoldfastError InvalidArguments InvalidMiddleware "
         "InvalidOption InvalidResult InvalidTask InvalidTransaction InvalidUrl JobCancelled JobError "
@@ -120,6 +123,7 @@ _WHERE = {
         "ResultNotKept ResultTimeout ScheduleNotFound SchemaMismatch StoreClosed StoreCorrupt StoreError StoreForked "
         "StoreFull StoreLocked StoreMoved StoreReadOnly StoreUnavailable UnknownTask WrongState"
     ),
+    "holdfast.core.explain": "Explanation",
     "holdfast.core.job": "NewJob",
     "holdfast.core.outcomes": (
         "After Cancel Fail MoveToDlq Outcome Reschedule Retry Schedule Snooze Succeeded"
@@ -147,6 +151,7 @@ __all__ = [
     "AsyncTask",
     "BoundTask",
     "Cancel",
+    "Cause",
     "ConfigurationError",
     "Constant",
     "Cron",
@@ -155,6 +160,7 @@ __all__ = [
     "EnqueueNext",
     "Enqueuer",
     "Every",
+    "Explanation",
     "Exponential",
     "Fail",
     "FailedRun",

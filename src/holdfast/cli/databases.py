@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.core.errors import StoreError
-from holdfast.core.times import SECOND
 from holdfast.store import open as opening
 from holdfast.store.verbs.queues import list_queues
-from holdfast.store.verbs.workers import list_workers
+from holdfast.store.verbs.workers import SILENT, list_workers
 
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
     from holdfast.store.records import QueueRecord, WorkerRecord
-
-SILENT = 30 * SECOND
 
 
 def queue_records(app: Holdfast) -> list[QueueRecord]:

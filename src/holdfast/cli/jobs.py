@@ -11,6 +11,7 @@ import click
 from holdfast.cli.command import Group, json_option, yes_option
 from holdfast.cli.screen import Column, print_json, print_pairs, print_table, say
 from holdfast.cli.target import open_database
+from holdfast.cli.text import clean
 from holdfast.cli.values import Duration, JsonObject, When
 from holdfast.core.states import STORED
 
@@ -138,6 +139,33 @@ def show(ids: tuple[str, ...], traceback: bool, reveal: bool, as_json: bool) -> 
         say(
             "Arguments are masked: without the application nobody knows which are sensitive. --reveal shows them."
         )
+
+
+@jobs.command(
+    "explain",
+    short_help="Say why a job is not running.",
+    examples=[
+        "holdfast --app app:app jobs explain 01890a5d-ac96-774b-bcce-b302099a8057",
+        "holdfast --app app:app jobs explain 01890a5d --json | jq -r '.reasons[].kind'",
+    ],
+)
+@click.argument("id", metavar="ID")
+@json_option
+def explain(id: str, as_json: bool) -> None:
+    """Say why a job is not running, with every reason that applies, the most decisive first.
+
+    It may be paused, not due, behind another job of its FIFO queue or ordering key, kept by a limit or a rate, or
+    nobody is there to run it. The beginning of its id will do where no other begins so.
+    """
+    from holdfast.cli.jobview import explanation
+    from holdfast.cli.short import whole_id
+
+    app = open_database()
+    found = app.jobs.explain(whole_id(app, id))
+    if as_json:
+        print_json(explanation(found))
+    else:
+        click.echo(clean(str(found)))
 
 
 @jobs.command(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from holdfast.cli.text import seconds_text, when_text
+import msgspec
+
+from holdfast.cli.text import moment_text, seconds_text, when_text
 from holdfast.client.job import MASK
 
 if TYPE_CHECKING:
     from holdfast import Holdfast, Job
     from holdfast.client.failed_run import FailedRun
+    from holdfast.core.explain import Explanation
 
 
 NOTE_LENGTH = 200
@@ -63,7 +66,7 @@ def pairs(
     record = job.record
 
     def at(when: datetime | None) -> str:
-        return "" if when is None else f"{when.isoformat(timespec='milliseconds')} ({when_text(when, now)})"
+        return "" if when is None else moment_text(when, now)
 
     shown = [
         ("id", str(job.id)),
@@ -164,6 +167,22 @@ def document(app: Holdfast, job: Job[Any], *, reveal: bool, history: bool = Fals
     if history:
         found["errors"] = [_error(error) for error in job.errors]
     return found
+
+
+def explanation(found: Explanation) -> dict[str, Any]:
+    """The JSON of why a job is not running."""
+    document: dict[str, Any] = msgspec.to_builtins(found, builtin_types=(datetime,))
+    return cast("dict[str, Any]", _with_times(document))
+
+
+def _with_times(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _with_times(one) for name, one in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_with_times(one) for one in cast("list[Any]", value)]
+    return value
 
 
 def letter_document(app: Holdfast, job: Job[Any], *, reveal: bool) -> dict[str, Any]:

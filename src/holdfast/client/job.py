@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from holdfast.client.change import Changes
     from holdfast.client.client import Client
     from holdfast.client.task import Task
+    from holdfast.core.explain import Explanation
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -308,6 +309,17 @@ class Job(Generic[R_co]):
     async def arefresh(self) -> Job[R_co]:
         """The same for async code, as with every `a…` below."""
         return self._take(await self._client.jobs.alook(self._id))
+
+    def explain(self, *, tx: Any = None) -> Explanation:
+        """Why it is not running: every reason that applies now, as data and as a sentence.
+
+        Raises:
+            JobNotFound: it doesn't exist.
+        """
+        return self._client.jobs.explain(self._id, tx=tx)
+
+    async def aexplain(self, *, tx: Any = None) -> Explanation:
+        return await self._client.jobs.aexplain(self._id, tx=tx)
 
     def cancel(self, *, force: bool = False, tx: Any = None) -> bool:
         """End it at once if it waits, ask it to end if it runs. False if it had ended.

@@ -28,6 +28,8 @@ from holdfast.store.verbs.queues import stored_settings
 if TYPE_CHECKING:
     from holdfast.client.client import Client
     from holdfast.client.task import Task
+    from holdfast.core.explain import Explanation
+    from holdfast.core.facts import Facts
 
 R = TypeVar("R")
 JobId: TypeAlias = "UUID | str | Job[Any]"
@@ -109,6 +111,23 @@ class JobsApi:
         **which: Unpack[Which],
     ) -> Jobs:
         return await self._client.arun(self._list(job_filter(limit=limit, after=after, **which)), tx)
+
+    def explain(self, id: JobId, *, tx: Any = None) -> Explanation:
+        """Why a job is not running: every reason that applies, as data and as a sentence.
+
+        Of one that runs or has ended it says that. It reads a few rows, however many jobs wait.
+
+        Args:
+            id: which.
+            tx: see the class.
+
+        Raises:
+            JobNotFound: there is none with that id.
+        """
+        return self._client.run(self._explain(id_of(id)), tx)
+
+    async def aexplain(self, id: JobId, *, tx: Any = None) -> Explanation:
+        return await self._client.arun(self._explain(id_of(id)), tx)
 
     # --- changing ------------------------------------------------------------------------------------------
 
@@ -267,6 +286,15 @@ class JobsApi:
         records = yield Read(search.list_jobs, (wanted,))
         find = self._client.registry.find
         return [Job(self._client, find(record.task), record=record) for record in records]
+
+    def _explain(self, job_id: str) -> Flow[Explanation]:
+        from holdfast.client.explain import explanation
+        from holdfast.store.verbs.explain import explain
+
+        facts: Facts | None = yield Read(explain, (job_id,))
+        if facts is None:
+            raise _not_found(job_id)
+        return explanation(self._client, facts)
 
     def _change(self, which: JobId | Which, changes: Changes) -> Flow[int]:
         if isinstance(which, (str, UUID, Job)):

@@ -15,10 +15,8 @@ from holdfast.store.records import LaneDue, PauseRecord, WorkerRecord
 from holdfast.store.statement import Statement, Verb
 from holdfast.store.verbs.claim import NOTES, lanes
 from holdfast.store.verbs.pauses import Halted, list_pauses
-from holdfast.store.verbs.workers import list_workers
+from holdfast.store.verbs.workers import SILENT, list_workers
 
-SILENT = 30 * SECOND
-"""A worker that has not beaten for so long is dead, or as good as."""
 RESCUED = 60 * SECOND
 """By then the living have rescued what the dead held."""
 UNSERVED = 300 * SECOND

@@ -28,6 +28,11 @@ BEGIN = (
     b"SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL statement_timeout = '30s'; "
     b"SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 )
+# One moment for all statements of a verb, and plans that name rows by an index here as well.
+LOOK = (
+    b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s'; "
+    b"SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+)
 
 
 class PostgresSession:
@@ -67,12 +72,22 @@ class PostgresSession:
                 raise translate(error, self._address.shown) from error
             raise
 
-    def read(self, call: Callable[[], Verb[T]]) -> T:
-        """Run a verb that changes nothing: each statement by itself, tried again if the connection was broken."""
+    def read(self, call: Callable[[], Verb[T]], *, snapshot: bool = False) -> T:
+        """Run a verb that changes nothing, again if the connection was broken.
+
+        Args:
+            call: makes the verb.
+            snapshot: all its statements see the same moment; otherwise each sees its own.
+        """
         for last in (False, True):
             connection = self._connected()
             try:
-                return drive(call(), PostgresAdapter(connection, self._address.schema))
+                if snapshot:
+                    self._send(connection, LOOK)
+                value = drive(call(), PostgresAdapter(connection, self._address.schema))
+                if snapshot:
+                    self._send(connection, b"COMMIT")
+                return value
             except psycopg.Error as error:
                 self._give_up(connection)
                 translated = translate(error, self._address.shown)

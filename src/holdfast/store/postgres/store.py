@@ -24,6 +24,7 @@ from holdfast.store.postgres.listener import Listener as NotificationListener
 from holdfast.store.postgres.session import PostgresChannel, PostgresSession
 from holdfast.store.statement import Verb, Wake
 from holdfast.store.verbs.audience import listen, server_time
+from holdfast.store.verbs.explain import explain
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.insert_unique import insert_unique
 
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 INSERTS: frozenset[Any] = frozenset({insert, insert_unique})
 """Verbs that can be sent again, and are told so, where the first try may have been committed."""
+SNAPSHOTS: frozenset[Any] = frozenset({explain})
+"""Reading verbs whose statements must all see the same moment."""
 
 
 class PostgresStore:
@@ -97,10 +100,12 @@ class PostgresStore:
     def read(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         self._usable()
         call = functools.partial(verb, *args, **kwargs)
-        return self._writer.exclusive(lambda: self._session.read(call))
+        return self._writer.exclusive(lambda: self._session.read(call, snapshot=verb in SNAPSHOTS))
 
     def submit_read(self, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         # In the writer's thread, in a transaction of its own: the caller's loop must not wait for the network.
+        if verb in SNAPSHOTS:
+            return _in_a_thread(functools.partial(self.read, verb, *args, **kwargs))
         return self.submit(verb, *args, **kwargs)
 
     def within(self, tx: Any, verb: Callable[P, Verb[T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -207,3 +212,21 @@ class PostgresStore:
                 "this process was forked after the database was opened, and both sides would use one connection. Open "
                 "it in the child (make the Holdfast object there), or start processes by spawn"
             )
+
+
+def _in_a_thread(call: Callable[[], T]) -> Future[T]:
+    """Call something that is rare in a thread of its own."""
+    from concurrent.futures import Future
+
+    future: Future[T] = Future()
+
+    def run() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="holdfast-look", daemon=True).start()
+    return future

@@ -47,7 +47,7 @@ def get_many(ids: Sequence[str]) -> Verb[list[JobRecord]]:
             asked = yield Statement("cancel_requests", {"ids": running})
             requests = {(row[0], row[1]) for row in asked}
             return [_record(row, held.get(row[0]), requests) for row in rows]
-    raise _nowhere(running[0])
+    raise nowhere(running[0])
 
 
 def errors(job_id: str) -> Verb[list[RunError]]:
@@ -102,7 +102,7 @@ def cancel(job_id: str, now: int, kept: int | KeepOf | None, force: bool = False
             return CancelAnswer.CANCELLED
         if not (yield Statement("existing_jobs", {"ids": [job_id]})):
             return CancelAnswer.NOT_FOUND
-    raise _nowhere(job_id)
+    raise nowhere(job_id)
 
 
 def retry(job_id: str) -> Verb[bool]:
@@ -164,7 +164,7 @@ def delete(job_id: str) -> Verb[bool]:
             raise WrongState(
                 f"job {job_id} is running and can't be deleted; cancel it first (force=True ends it now)"
             )
-    raise _nowhere(job_id)
+    raise nowhere(job_id)
 
 
 def _take_waiting(job_id: str) -> Verb[Rows]:
@@ -280,7 +280,8 @@ _FIELDS = (
 )
 
 
-def _nowhere(job_id: str) -> StoreError:
+def nowhere(job_id: str) -> StoreError:
+    """The error of a job that is in no place, even at a fresh look."""
     return StoreError(
         f"job {job_id} is in none of the places where a job can be; the database was changed by something else. "
         "Run `holdfast doctor` to see what is out of place"

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from holdfast.core.times import SECOND
 from holdfast.store.records import RunningNote, WorkerRecord, WorkerRow
 from holdfast.store.statement import Statement, Verb
+
+SILENT = 30 * SECOND
+"""A worker that has not beaten for so long is dead, or as good as."""
 
 
 def register(row: WorkerRow) -> Verb[None]:
