@@ -1,5 +1,7 @@
 """Why a job is not running: from facts to reasons, and every sentence there is."""
 
+# ruff: noqa: ISC004 - a sentence of several lines stands beside its facts
+
 from __future__ import annotations
 
 import re
@@ -91,7 +93,8 @@ SENTENCES = [
     ),
     (
         facts(run_at=NOW + 5 * SECOND, run=2, error=RETRIES, max_attempts=5),
-        "It waits until 2026-01-31T09:00:05.000+00:00 (in 5 s) for its retry: attempt 2 of 5 failed with ValueError: no.",
+        "It waits until 2026-01-31T09:00:05.000+00:00 (in 5 s) for its retry: attempt 2 of 5 failed with "
+        "ValueError: no.",
     ),
     (
         facts(run_at=NOW + 5 * SECOND, run=2, error=RETRIES),
@@ -204,8 +207,8 @@ SENTENCES = [
     ),
     (
         facts(lane=-1000, crashes=2),
-        "Its worker died while it ran, 2 times: it is suspected of that, comes after all others, and waits for a worker "
-        "that has nothing else in hand.",
+        "Its worker died while it ran, 2 times: it is suspected of that, comes after all others, and waits for a "
+        "worker that has nothing else in hand.",
     ),
     (
         facts(servers=(msgspec.structs.replace(SERVER, in_hand=2),)),
