@@ -28,10 +28,11 @@ BEGIN = (
     b"SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL statement_timeout = '30s'; "
     b"SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 )
-# One moment for all statements of a verb, and plans that name rows by an index here as well.
+# One moment for all statements of a verb. They count to a limit in the order of an index: a bitmap would be made of all
+# that there is.
 LOOK = (
     b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '30s'; "
-    b"SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+    b"SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 )
 
 
