@@ -63,14 +63,15 @@ def explain(facts: Facts) -> Explanation:
 def causes_of(facts: Facts) -> tuple[c.Cause, ...]:
     """All that apply, the most decisive first, each with its sentence."""
     now = to_datetime(facts.now)
+    found: list[c.Cause] = []
     if facts.state is JobState.RUNNING:
-        found = [_running(facts)]
+        found.append(_running(facts))
     elif facts.state.terminal:
-        found = [_ended(facts)]
+        found.append(_ended(facts))
     else:
-        found = list(_stopped(facts)) + list(_waiting(facts))
+        found += [*_stopped(facts), *_waiting(facts)]
         if not found:
-            found = [c.Claimable(due_since=to_datetime(facts.run_at))]
+            found.append(c.Claimable(due_since=to_datetime(facts.run_at)))
         if facts.expires_at is not None and facts.expires_at > facts.now:
             found.append(c.Expires(at=to_datetime(facts.expires_at)))
     return tuple(msgspec.structs.replace(one, sentence=one.words(now)) for one in found)
