@@ -155,7 +155,7 @@ def test_an_ended_job_is_left_by_a_retry_alone() -> None:
 
 def test_a_job_begins_to_run_by_a_claim_alone() -> None:
     assert {verb for verb, (_, after) in TRANSITIONS.items() if S.RUNNING in after} == {"claim"}
-    assert TRANSITIONS["claim"] == ({S.PENDING}, {S.RUNNING})
+    assert TRANSITIONS["claim"] == ({S.PENDING, S.BLOCKED}, {S.RUNNING})
 
 
 def test_every_state_can_be_reached_and_left() -> None:

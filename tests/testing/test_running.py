@@ -213,11 +213,11 @@ def test_the_first_in_order_runs_although_it_is_not_due(app: Holdfast, fifo: boo
 
 def test_who_waits_for_a_retry_keeps_the_turn(app: Holdfast, t: Rehearsal, tasks: Tasks) -> None:
     first, second = (tasks.flaky.using(ordering_key="k").enqueue(what) for what in "ab")
-    assert t.run(first, raise_errors=False).state == "pending"
+    assert t.run(first, raise_errors=False).state == "blocked"
     with pytest.raises(WrongState, match=f"job {first.id} is before it"):
         t.run(second)
     assert t.run(first, raise_errors=False).state == "failed"
-    assert t.run(second, raise_errors=False).state == "pending"
+    assert t.run(second, raise_errors=False).state == "blocked"
 
 
 @pytest.mark.parametrize("fifo", [True, False])

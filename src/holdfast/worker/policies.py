@@ -64,7 +64,7 @@ class Policies:
         return self._in_order if self._fifo else None
 
     def _in_order(self, job: Claimed) -> Place | None:
-        return Place("", job.limits) if job.queue in self._fifo else None
+        return Place("", job.limits) if job.line is None and job.queue in self._fifo else None
 
     def of(self, job: Claimed) -> Policy:
         """The policy of a job; of its queue alone where its task isn't known here."""
