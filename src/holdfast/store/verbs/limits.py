@@ -11,12 +11,11 @@ from functools import lru_cache
 
 import msgspec
 
+from holdfast.core.limits import FAIR, Shares
 from holdfast.core.slots import Rule, parts_of
 from holdfast.store.records import LimitRecord, LimitRow
 from holdfast.store.statement import Many, Statement, Verb, Wake
 
-FAIR = "fair"
-"""What the rule of a queue's fair shares is called."""
 _NOTHING = Rule()
 
 
@@ -133,10 +132,6 @@ def _rule(text: str) -> Rule:
     return msgspec.json.decode(text, type=Rule)
 
 
-class _Shares(msgspec.Struct):
-    weights: dict[str, int] = {}
-
-
 @lru_cache(maxsize=256)
 def _weights(text: str) -> Mapping[str, int]:
-    return msgspec.json.decode(text, type=_Shares).weights
+    return msgspec.json.decode(text, type=Shares).weights
