@@ -229,6 +229,7 @@ def _shares(scope: str, owner: str, what: str | None, weights: Mapping[Any, int]
 
 
 def _store(registry: Registry, rows: list[LimitRow]) -> Flow[Names]:
+    registry.load()
     stored: list[LimitRecord] = yield Read(verbs.list_limits, ())
     known = {one.name for one in stored} | {one.name for one in registry.limit_rows()}
     for row in rows:

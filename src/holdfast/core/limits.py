@@ -72,7 +72,7 @@ class Rate(_Count, frozen=True, kw_only=True):
     Args:
         count: jobs, 1 or more.
         per: in so much time; a timedelta or seconds, from a millisecond to 366 days.
-        burst: at once, 1 to `count`; default: what the rate gives in a tenth of a second, at least 1. The higher it is,
+        burst: at once, 1 or more; default: what the rate gives in a tenth of a second, at least 1. The higher it is,
             the less often a worker has to look for the next job that may begin.
         key: as in `Limit`.
         name: as in `Limit`.
@@ -88,26 +88,23 @@ class Rate(_Count, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _whole(self.count, "a rate")
-        micros = duration(self.per, what="per of a rate", minimum=1)
-        if not SHORTEST <= micros <= LONGEST:
-            raise InvalidOption(f"per of a rate is a millisecond to 366 days, not {self.per!r}")
+        micros = _per(self.per)
         if self.count * SECOND > HIGHEST * micros:
             raise InvalidOption(
                 f"a rate is {HIGHEST:,} jobs a second at most, and {self.count:,} in {to_timedelta(micros)} are more"
             )
         if self.burst is not None:
             _whole(self.burst, "burst of a rate")
-            if self.burst > self.count:
+            if self.burst * micros > self.count * LONGEST:
                 raise InvalidOption(
-                    f"burst of a rate is at most its count, {self.count:,}, not {self.burst:,}: so many never begin in "
-                    "the whole time"
+                    f"burst of a rate is at most what the rate gives in 366 days, not {self.burst:,}"
                 )
         _check(self, "a rate")
 
     @property
     def rule(self) -> Rule:
         """As it is stored."""
-        per = duration(self.per, what="per of a rate")
+        per = _per(self.per)
         burst = max(1, self.count * SECOND // (10 * per)) if self.burst is None else self.burst
         return Rule(count=self.count, per=per, burst=burst)
 
@@ -278,6 +275,13 @@ def _is_number(value: object) -> bool:
 def _whole(value: object, what: str) -> None:
     if not _is_whole(value, MOST):
         raise InvalidOption(f"{what} must be a whole number of 1 to {MOST:,}, not {value!r}")
+
+
+def _per(value: Any) -> int:
+    micros: int | None = duration(value, what="per of a rate", minimum=1)
+    if micros is None or not SHORTEST <= micros <= LONGEST:
+        raise InvalidOption(f"per of a rate is a millisecond to 366 days, not {value!r}")
+    return micros
 
 
 def _is_whole(value: object, most: int) -> bool:

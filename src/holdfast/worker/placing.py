@@ -14,6 +14,7 @@ from holdfast.client.placing import Needs
 from holdfast.core.limits import read_what
 from holdfast.core.lines import decode_limits, encode_limits, is_ordered, line_of, share_of
 from holdfast.core.slots import parts_of, rule_of
+from holdfast.store.verbs.strays import Place
 
 if TYPE_CHECKING:
     from holdfast.client.placing import Placement
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from holdfast.core.job import Claimed
 
 logger = logging.getLogger("holdfast.worker")
-
-Place = tuple[str, str | None]
-"""A line, and the names of the slots that a job needs, as JSON."""
 
 
 class Placer:
@@ -69,11 +67,11 @@ class Placer:
             return self._more(job, line, placement, besides)
         key = "" if job.queue in self._fifo() else None
         if placement is None and not besides:
-            return None if key is None else (key, None)
+            return None if key is None else Place(key, None)
         needs = Needs(key) if placement is None else placement.needs(job.args, key, self._failed(job))
         limits = tuple(sorted({*needs.limits, *besides}))
         place = line_of(needs.ordering_key, job.priority, needs.share, limits)
-        return None if place is None else (place, encode_limits(limits))
+        return None if place is None else Place(place, encode_limits(limits))
 
     def _more(
         self, job: Claimed, line: str, placement: Placement | None, besides: Iterable[str]
@@ -90,7 +88,7 @@ class Placer:
             return None
         limits = tuple(sorted({*has, *lacking}))
         place = line_of(key, job.priority, share_of(line) or None, limits)
-        return None if place is None else (place, encode_limits(limits))
+        return None if place is None else Place(place, encode_limits(limits))
 
     def _failed(self, job: Claimed) -> Callable[[HoldfastError], None]:
         def tell(error: HoldfastError) -> None:
