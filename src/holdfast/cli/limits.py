@@ -116,10 +116,10 @@ def set_limit(
     `limits list` shows; it is needed for what counts by key.
     """
     _check_target(rule, queue, task)
-    if limit is None and rate is None and not weights:
-        raise click.UsageError("say what to set: --limit, --rate or --weight")
     if burst is not None and rate is None:
         raise click.UsageError("--burst is part of a rate: give --rate as well")
+    if limit is None and rate is None and not weights:
+        raise click.UsageError("say what to set: --limit, --rate or --weight")
     names = open_database().limits.set(
         *(() if rule is None else (rule,)),
         queue=queue,

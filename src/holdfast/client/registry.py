@@ -295,6 +295,14 @@ class Registry:
                 self._placements[task, queue] = found
             return found
 
+    @property
+    def places_any(self) -> bool:
+        """Any queue or task has a limit, a rate, shares or an order."""
+        queues = any(
+            queue.counted or queue.fair_by is not None or queue.fifo for queue in self._queues.values()
+        )
+        return queues or any(task.counted or task.ordering_key is not None for task in self._tasks.values())
+
     def process_middleware(self, task: Task[Any, Any] | None, queue: str) -> tuple[Middleware, ...]:
         """What stands around a run, the outermost first; only those that have a `process` of their own."""
         return around_process(self.middleware(task, queue))

@@ -53,6 +53,10 @@ class Placer:
                 found[scope, owner] = (*found.get((scope, owner), ()), rule)
         self._stored, self._besides = stored, found
 
+    def place(self) -> Placer | None:
+        """Itself; None where every job simply runs, as far as is known."""
+        return self if self._besides or self._registry.places_any or self._fifo() else None
+
     def __call__(self, job: Claimed) -> Place | None:
         """Where a job is to stand instead; None if it stands where it should.
 
