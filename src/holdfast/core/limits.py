@@ -277,8 +277,8 @@ def _whole(value: object, what: str) -> None:
         raise InvalidOption(f"{what} must be a whole number of 1 to {MOST:,}, not {value!r}")
 
 
-def _per(value: Any) -> int:
-    micros: int | None = duration(value, what="per of a rate", minimum=1)
+def _per(value: timedelta | float | None) -> int:
+    micros = duration(value, what="per of a rate", minimum=1)
     if micros is None or not SHORTEST <= micros <= LONGEST:
         raise InvalidOption(f"per of a rate is a millisecond to 366 days, not {value!r}")
     return micros
