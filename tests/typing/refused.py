@@ -150,4 +150,4 @@ app.queue("a", limit="5")  # type: ignore[arg-type]  # pyright: ignore[reportArg
 app.queue("b", rate=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 app.queue("c", fair_by=7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 Rate(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-Limit(5, "tenant")  # type: ignore[call-arg, misc]  # pyright: ignore[reportCallIssue]
+Limit(5, "tenant")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
