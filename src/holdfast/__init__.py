@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from holdfast.client.failed_run import FailedRun as FailedRun
     from holdfast.client.handler import TaskHandler as TaskHandler
     from holdfast.client.job import Job as Job
+    from holdfast.client.limits import StoredLimit as StoredLimit
     from holdfast.client.log import LogFields as LogFields
     from holdfast.client.pauses import Pause as Pause
     from holdfast.client.router import TaskRouter as TaskRouter
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
     from holdfast.core.errors import WrongState as WrongState
     from holdfast.core.explain import Explanation as Explanation
     from holdfast.core.job import NewJob as NewJob
+    from holdfast.core.limits import Limit as Limit
+    from holdfast.core.limits import Rate as Rate
     from holdfast.core.outcomes import After as After
     from holdfast.core.outcomes import Cancel as Cancel
     from holdfast.core.outcomes import Fail as Fail
@@ -110,6 +113,7 @@ _WHERE = {
     "holdfast.client.failed_run": "FailedRun",
     "holdfast.client.handler": "TaskHandler",
     "holdfast.client.job": "Job",
+    "holdfast.client.limits": "StoredLimit",
     "holdfast.client.log": "LogFields",
     "holdfast.client.pauses": "Pause",
     "holdfast.client.router": "TaskRouter",
@@ -125,6 +129,7 @@ _WHERE = {
     ),
     "holdfast.core.explain": "Explanation",
     "holdfast.core.job": "NewJob",
+    "holdfast.core.limits": "Limit Rate",
     "holdfast.core.outcomes": (
         "After Cancel Fail MoveToDlq Outcome Reschedule Retry Schedule Snooze Succeeded"
     ),
@@ -182,6 +187,7 @@ __all__ = [
     "JobNotFound",
     "JobState",
     "LeaseLost",
+    "Limit",
     "Linear",
     "LogFields",
     "MetricStorage",
@@ -197,6 +203,7 @@ __all__ = [
     "PayloadTooLarge",
     "ProcessNext",
     "PrometheusStorage",
+    "Rate",
     "Reason",
     "Recovery",
     "RequestId",
@@ -220,6 +227,7 @@ __all__ = [
     "StoreMoved",
     "StoreReadOnly",
     "StoreUnavailable",
+    "StoredLimit",
     "StoredSchedule",
     "Succeeded",
     "SyncContextTask",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from logging import Logger
     from types import TracebackType
 
+    from holdfast.client.limits import LimitsApi
     from holdfast.client.schedules import SchedulesApi
     from holdfast.client.task import Task
     from holdfast.rehearsal.rehearsal import Rehearsal
@@ -134,7 +135,7 @@ class Holdfast(DeclaresTasks, DeclaresSchedules, EnqueuesByName, PausesWork, Run
 
         The options are those of `QueueOptions`: concurrency, priority, max_attempts, timeout, retry, retry_on,
         fail_on, max_crashes, min_retry_delay, max_retry_delay, middleware, poll_interval, fifo, retention,
-        dead_letter, task.
+        dead_letter, task, limit, rate, limit_key, fair_by, weights, age_after.
 
         Raises:
             InvalidOption: an option makes no sense.
@@ -195,6 +196,11 @@ class Holdfast(DeclaresTasks, DeclaresSchedules, EnqueuesByName, PausesWork, Run
     def dead_letters(self) -> DeadLetters:
         """Failed jobs: listed, counted, brought back, removed."""
         return DeadLetters(self.client)
+
+    @property
+    def limits(self) -> LimitsApi:
+        """Limits and rates listed, and changed at run time."""
+        return self.client.limits
 
     @property
     def queues(self) -> Queues:

@@ -117,6 +117,7 @@ def put_slot(scene: Scene, name: str, *, waiting: bool, next_free: int | None) -
     at = "NULL" if next_free is None else str(next_free)
     if scene.backend.dialect == "postgres":
         at = f"to_timestamp({at} / 1e6::float8)"
+    scene.backend.execute(f"DELETE FROM {{}}slots WHERE name = '{name}'")
     scene.backend.execute(
         f"INSERT INTO {{}}slots (name, waiting, next_free) VALUES ('{name}', {str(waiting).upper()}, {at})"
     )

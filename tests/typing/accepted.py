@@ -26,16 +26,19 @@ from holdfast import (
     Job,
     JobContext,
     JobState,
+    Limit,
     Middleware,
     MoveToDlq,
     NewJob,
     Outcome,
     ProcessNext,
+    Rate,
     Reschedule,
     ResultCapture,
     Retention,
     Retry,
     Snooze,
+    StoredLimit,
     StoredSchedule,
     SyncContextTask,
     SyncTask,
@@ -326,3 +329,38 @@ assert_type(app.schedules.run_now("x"), Job[Any])
 assert_type(app.schedules.get("x").next_at, datetime | None)
 Reschedule(Cron("0 9 * * *", tz="Europe/Rome"))
 Reschedule(Every(timedelta(hours=1)), args={"page": 2})
+
+
+# --- limits and rates ----------------------------------------------------------------------------------------
+
+app.queue(
+    "limited", limit=5, rate=Rate(10, per=1), fair_by=lambda args: args.tenant, weights={"acme": 3, 7: 1}
+)
+app.queue(
+    "more", limit=[50, Limit(5, key="tenant")], rate=(Rate(1, per=timedelta(days=1), burst=1),), age_after=60
+)
+
+
+def host_of(args: Any) -> UUID | None:
+    return None
+
+
+@app.task(
+    limit=Limit(2, name="a"), rate=[Rate(5, per=0.5, key="host")], limit_key=host_of, ordering_key="host"
+)
+def crawl(host: str) -> int:
+    return 1
+
+
+assert_type(crawl.enqueue("a"), Job[int])
+app.add(Again(), name="again", limit=1, ordering_key=lambda args: args)
+assert_type(app.limits.list(), list[StoredLimit])
+assert_type(app.limits.set("queue:more/key", limit=Limit(5)), list[str])
+assert_type(app.limits.set(task=crawl, rate=Rate(5, per=1), limit=1), list[str])
+assert_type(app.limits.reset(queue="more"), list[str])
+
+
+async def limits() -> None:
+    assert_type(await app.limits.alist(), list[StoredLimit])
+    assert_type(await app.limits.aset(queue="more", weights={"a": 2}), list[str])
+    assert_type(await app.limits.areset(task=crawl), list[str])

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import assert_type
 
-from holdfast import Cron, Holdfast, Job, JobContext, Middleware, NewJob, ProcessNext, Retention, TaskHandler
+from holdfast import (
+    Cron,
+    Holdfast,
+    Job,
+    JobContext,
+    Limit,
+    Middleware,
+    NewJob,
+    ProcessNext,
+    Rate,
+    Retention,
+    TaskHandler,
+)
 
 app = Holdfast()
 
@@ -130,3 +142,12 @@ async def main() -> None:
     await asend.aenqueue(1, token="t")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await send("a")  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     assert_type(await asend.using(priority=1).aenqueue("a", token="t"), Job[str])  # type: ignore[assert-type]  # pyright: ignore[reportAssertTypeFailure]
+
+
+# --- limits --------------------------------------------------------------------------------------------------
+
+app.queue("a", limit="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+app.queue("b", rate=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+app.queue("c", fair_by=7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Rate(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+Limit(5, "tenant")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -30,6 +30,7 @@ MEMBERS = {
     "dlq": "holdfast.cli.dlq:dlq",
     "queues": "holdfast.cli.queues:queues",
     "tasks": "holdfast.cli.tasks:tasks",
+    "limits": "holdfast.cli.limits:limits",
     "schedules": "holdfast.cli.schedules:schedules",
     "workers": "holdfast.cli.workers:workers",
     "stats": "holdfast.cli.stats:stats",

@@ -36,6 +36,9 @@ class Duration(Kind):
             self.fail(f"{value!r} is too long", param, ctx)
 
 
+DURATION = Duration()
+
+
 def _seconds(text: str) -> float | None:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
@@ -43,6 +46,39 @@ def _seconds(text: str) -> float | None:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+class CountPer(Kind):
+    """So many in a time: `100/1m`, `5/s`."""
+
+    name = "rate"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, timedelta]:
+        if isinstance(value, tuple):
+            return cast("tuple[int, timedelta]", value)
+        count, mark, time = str(value).strip().partition("/")
+        if not mark or not count.isdecimal() or not time:
+            self.fail(f"{value!r} is no rate; write 100/1m, 5/s or 1000/1h", param, ctx)
+        # `5/s` is 5 in one second.
+        return int(count), DURATION.convert(time if time[0].isdigit() else f"1{time}", param, ctx)
+
+
+class ShareWeight(Kind):
+    """What a share weighs: `acme=3`."""
+
+    name = "weight"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return cast("tuple[str, int]", value)
+        share, mark, weight = str(value).rpartition("=")
+        if not mark or not weight.isdecimal():
+            self.fail(f"{value!r} is no weight; write SHARE=N, such as acme=3", param, ctx)
+        return share, int(weight)
 
 
 class When(Kind):

@@ -21,6 +21,8 @@ from holdfast.client.options import (
 )
 from holdfast.client.task import AsyncContextTask, AsyncTask, Kind, SyncContextTask, SyncTask, Task
 from holdfast.core.errors import InvalidOption, InvalidTask
+from holdfast.core.keys import Key, check_key_function
+from holdfast.core.limits import Limits, Rates, counted
 from holdfast.core.policy import PolicyLevel
 from holdfast.core.retention import Retention, keep_of
 from holdfast.core.retries import RetryPolicy
@@ -63,6 +65,16 @@ class TaskOptions(TypedDict, total=False):
     """What keeps its jobs from being stored beside others; a text is one key for all of them."""
     on_conflict: OnConflict | None
     """What happens then: "existing" (the default), "raise", "replace" or "debounce"."""
+    limit: Limits | None
+    """How many of its jobs run at a time across all workers and queues: a number, `Limit(…)`, or a list of such."""
+    rate: Rates | None
+    """How many of its jobs begin in a time: `Rate(count, per=…)`, or a list of such."""
+    limit_key: Key | None
+    """What those limits and rates count by that name no key themselves: a function of a job's arguments, or the name
+    of a parameter."""
+    ordering_key: Key | None
+    """Jobs of one queue and key run one at a time, in order: a function of the arguments, or the name of a parameter.
+    None given by the function is no key; `using(ordering_key=…)` wins. Of no meaning in a FIFO queue."""
     transactional: bool
     """Its runs may finish in a transaction of their own (`ctx.settle_in`); its jobs have leases of their own."""
 
@@ -72,6 +84,7 @@ def task(
     *,
     takes_context: bool = False,
     local_names: Mapping[str, Any] | None = None,
+    whole: bool = False,
     name: str | None = None,
     queue: str = DEFAULT_QUEUE,
     priority: int | None = None,
@@ -88,9 +101,19 @@ def task(
     executor: Literal["thread", "process"] | None = None,
     unique: Unique | str | None = None,
     on_conflict: OnConflict | None = None,
+    limit: Limits | None = None,
+    rate: Rates | None = None,
+    limit_key: Key | None = None,
+    ordering_key: Key | None = None,
     transactional: bool = False,
 ) -> Task[Any, Any]:
     """A task that belongs to no app yet.
+
+    Args:
+        function: what a run calls.
+        takes_context: its first parameter is the run's context.
+        local_names: what its annotations may use besides.
+        whole: key functions are given its one argument, not an object that has it.
 
     Raises:
         InvalidTask: the function can't be one.
@@ -103,6 +126,12 @@ def task(
         max_attempts=max_attempts, retry=retry, retry_on=retry_on, fail_on=fail_on, timeout=timeout,
         max_crashes=max_crashes, retention=retention,
     )  # fmt: skip
+    rules = counted("task", name, limit, rate, limit_key)
+    keys = [(one.key, one.option) for one in rules]
+    if ordering_key is not None:
+        keys.append((check_key_function(ordering_key, what="ordering_key"), "ordering_key"))
+    if not whole:
+        _check_keys(keys, signature)
     return _CLASSES[kind == "async", takes_context](
         name=name,
         function=function,
@@ -118,6 +147,9 @@ def task(
         unique=_check_unique(unique, on_conflict, name),
         on_conflict=on_conflict,
         expires=check_expires(expires),
+        counted=rules,
+        ordering_key=ordering_key,
+        whole=whole,
     )
 
 
@@ -221,6 +253,16 @@ def _check_unique(unique: Unique | str | None, on_conflict: OnConflict | None, n
     unique = as_unique(unique)
     unique.check_conflict(on_conflict or "existing")
     return unique
+
+
+def _check_keys(keys: Iterable[tuple[Key | None, str]], signature: Signature) -> None:
+    for key, what in keys:
+        if isinstance(key, str) and key not in signature.parameters:
+            fixed = "; for one fixed key write a function that gives it" if what == "ordering_key" else ""
+            raise InvalidOption(
+                f"task {signature.name}: {what} names {key!r}, which is none of its parameters: "
+                f"{', '.join(signature.parameters) or 'it has none'}{fixed}"
+            )
 
 
 def _check_process_task(function: Callable[..., Any], name: str, *, takes_context: bool) -> None:

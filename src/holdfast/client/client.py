@@ -17,6 +17,7 @@ from holdfast.core.errors import ConfigurationError, StoreClosed
 if TYPE_CHECKING:
     from logging import Logger
 
+    from holdfast.client.limits import LimitsApi
     from holdfast.client.registry import Registry
     from holdfast.client.results import Results
     from holdfast.client.schedules import SchedulesApi
@@ -185,6 +186,14 @@ class Client:
         from holdfast.client.schedules import SchedulesApi
 
         return SchedulesApi(self)
+
+    @property
+    def limits(self) -> LimitsApi:
+        """The verbs of `app.limits`."""
+        # As above.
+        from holdfast.client.limits import LimitsApi
+
+        return LimitsApi(self)
 
     # --- calls ---------------------------------------------------------------------------------------------
 

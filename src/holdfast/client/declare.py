@@ -79,8 +79,8 @@ class DeclaresTasks(ABC):
 
         The function stays callable. An `async def` runs on the worker's event loop, a `def` in its threads, or in
         a process of its own with `executor="process"`. The options are those of `TaskOptions`: name, queue,
-        priority, max_attempts, retry, retry_on, fail_on, timeout, max_crashes, retention, sensitive, middleware,
-        executor, transactional.
+        priority, max_attempts, retry, retry_on, fail_on, timeout, expires, max_crashes, retention, sensitive,
+        middleware, executor, unique, on_conflict, limit, rate, limit_key, ordering_key, transactional.
 
         Args:
             takes_context: the first parameter is the run's `JobContext`, and no part of an enqueue.

@@ -17,6 +17,7 @@ from holdfast.client.draft import Draft
 from holdfast.client.job import Job
 from holdfast.client.names import check_name
 from holdfast.client.options import DEFAULT_QUEUE, Using, check_ordering_key, check_priority
+from holdfast.client.placing import Placing
 from holdfast.client.snapshot import record_of_gone
 from holdfast.core import ids, payload
 from holdfast.core.errors import InvalidArguments, InvalidMiddleware, InvalidOption
@@ -62,6 +63,7 @@ class Enqueues:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._placing = Placing(client.registry)
 
     # --- one -----------------------------------------------------------------------------------------------
 
@@ -157,8 +159,8 @@ class Enqueues:
         fifo = job.ordering_key == ""
         driven, drafts = self._begin([(chain, job.replace(ordering_key=None) if fifo else job)])
         stored = drafts[0] if drafts else None
-        if stored is not None and fifo and stored.queue == job.queue and stored.ordering_key is None:
-            stored = stored.replace(ordering_key="")
+        if stored is not None and fifo and stored.queue == job.queue:
+            stored = stored.replace(ordering_key="", share=None)
         return self._begun(stored, driven)
 
     def task(self, name: str) -> Task[Any, Any] | None:
@@ -166,8 +168,8 @@ class Enqueues:
         return self._client.registry.find(name)
 
     def placed(self, job: NewJob) -> NewJob:
-        """A job as its queue has it, which whoever fires it may not know."""
-        return self._in_order(job)
+        """A job as its queue has it, which whoever fires it may not know. The rest follows at each fire."""
+        return self._unique(self._placing.in_queue(job))
 
     def end(self, begun: Begun, met: Met | None) -> None:
         """The insert was committed: tell of it, and let the middleware go on.
@@ -254,8 +256,10 @@ class Enqueues:
         return Job(self._client, task, record=met.record or record_of_gone(job, met.job_id, at))
 
     def _in_order(self, job: NewJob) -> NewJob:
-        """A job as its queue has it: those of a FIFO queue have its one key. A unique one has its key."""
-        job = self._in_queue(job)
+        """A job with all that follows from what it is: where it stands, and its unique key."""
+        return self._unique(self._placing.place(job))
+
+    def _unique(self, job: NewJob) -> NewJob:
         return job if job.unique is None and job.on_conflict == "existing" else self._with_key(job)
 
     def _with_key(self, job: NewJob) -> NewJob:
@@ -279,25 +283,6 @@ class Enqueues:
                 task.check_unique(unique)
                 args = task.signature.comparable(job.args, unique.args)
         return job.replace(unique_key=key_for(unique, job.task, job.queue, args))
-
-    def _in_queue(self, job: NewJob) -> NewJob:
-        """
-
-        Raises:
-            InvalidOption: it has a priority or an ordering key, and its queue is a FIFO queue.
-        """
-        if job.queue not in self._client.registry.fifo:
-            return job
-        if job.priority:
-            raise InvalidOption(
-                f"{job.task} has priority {job.priority}, and queue {job.queue!r} is a FIFO queue, which has no "
-                "priorities; leave it out, or choose another queue"
-            )
-        if job.ordering_key:
-            raise InvalidOption(
-                f"queue {job.queue!r} is a FIFO queue, in order as a whole; leave out ordering_key="
-            )
-        return job.replace(ordering_key="")
 
     def _chained(self, batch: list[Draft[Any]]) -> list[tuple[EnqueueNext | None, NewJob]] | None:
         """Each job with its chain; None if no job has one."""

@@ -43,7 +43,9 @@ def adapt(handler: TaskHandler[Any, Any], options: Mapping[str, Any]) -> Task[An
         raise InvalidTask(f"add takes an instance of a TaskHandler, as in app.add(Resize()), not {handler!r}")
     if cls.run is TaskHandler[Any, Any].run or not inspect.iscoroutinefunction(cls.run):
         raise InvalidTask(f"{cls.__qualname__} needs a method: async def run(self, args, ctx)")
-    return build.task(_function(handler), takes_context=True, local_names=build.local_names(cls), **options)
+    return build.task(
+        _function(handler), takes_context=True, local_names=build.local_names(cls), whole=True, **options
+    )
 
 
 def _function(handler: TaskHandler[Any, Any]) -> Callable[..., Any]:

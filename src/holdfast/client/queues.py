@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -17,6 +17,8 @@ from holdfast.core import retention as retentions
 from holdfast.core import retries
 from holdfast.core.errors import InvalidOption
 from holdfast.core.job import DeadLetter
+from holdfast.core.keys import Key, check_key_function
+from holdfast.core.limits import Counted, Limits, Rates, check_weights, counted
 from holdfast.core.policy import PolicyLevel
 from holdfast.core.retention import Keep, Retention
 from holdfast.core.retries import Backoff, RetryPolicy
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from holdfast.client.task import Task
 
 POLL_MINIMUM = 1_000
+"""Microseconds."""
+AGE_MINIMUM = 1_000
 """Microseconds."""
 
 
@@ -59,6 +63,20 @@ class QueueOptions(TypedDict, total=False):
     """The queue that gets a new job for each job of this one that fails."""
     task: str | Task[Any, Any] | None
     """What runs the jobs that this queue gets as a dead-letter queue; default: the task that has failed."""
+    limit: Limits | None
+    """How many of its jobs run at a time across all workers: a number, `Limit(…)`, or a list of such."""
+    rate: Rates | None
+    """How many of its jobs begin in a time: `Rate(count, per=…)`, or a list of such."""
+    limit_key: Key | None
+    """What those limits and rates count by that name no key themselves: a function of a job's arguments, or the name
+    of a parameter."""
+    fair_by: Key | None
+    """Whose share of the queue a job uses up, by a function of its arguments or the name of a parameter. Shares of one
+    priority are served in turn."""
+    weights: Mapping[Any, int] | None
+    """How many jobs a share may send in its turn, 1 to 1000; 1 for those that aren't named."""
+    age_after: timedelta | float | None
+    """A job that has been due for so long counts as one priority higher, for twice as long as two, and so on."""
 
 
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +99,11 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The queue that gets a new job for each job of this one that fails."""
     task: str | None = None
     """Of the jobs that it gets as a dead-letter queue; None is the task that has failed."""
+    counted: tuple[Counted, ...] = ()
+    """Its limits and rates."""
+    fair_by: Key | None = None
+    weights: dict[str, int] = {}
+    age_after: int | None = None
 
     def letter(self) -> DeadLetter:
         """What becomes of a failed job whose dead-letter queue this is."""
@@ -110,6 +133,8 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
             stored["fifo"] = True
         if self.task is not None:
             stored["task"] = self.task
+        if self.age_after is not None:
+            stored["age_after"] = self.age_after
         if isinstance(level.retry, Backoff):
             stored["policy"]["retry"] = retries.to_json(level.retry)
         if not isinstance(keep, UnsetType):
@@ -139,6 +164,12 @@ def stored_level(settings: str) -> PolicyLevel:
 def stored_fifo(settings: str) -> bool:
     """Whether a queue was declared as a FIFO queue."""
     return bool(json.loads(settings).get("fifo"))
+
+
+def stored_age_after(settings: str) -> int | None:
+    """Microseconds after which a queue's due jobs count as one priority higher; None for never."""
+    found: int | None = json.loads(settings).get("age_after")
+    return found
 
 
 def stored_letter(name: str, settings: str) -> DeadLetter:
@@ -172,6 +203,12 @@ def queue_settings(
     retention: Retention | None = None,
     dead_letter: str | None = None,
     task: str | Task[Any, Any] | None = None,
+    limit: Limits | None = None,
+    rate: Rates | None = None,
+    limit_key: Key | None = None,
+    fair_by: Key | None = None,
+    weights: Mapping[Any, int] | None = None,
+    age_after: timedelta | float | None = None,
 ) -> QueueSettings:
     """Check the settings of a queue.
 
@@ -185,12 +222,16 @@ def queue_settings(
         raise InvalidOption(f"fifo must be True or False, not {fifo!r}")
     if fifo and priority:
         raise InvalidOption(f"queue {name!r} is a FIFO queue, which has no priorities; leave out priority=")
+    if fifo and age_after is not None:
+        raise InvalidOption(f"queue {name!r} is a FIFO queue, which has no priorities; leave out age_after=")
+    name = check_name(name, what="queue")
+    _check_shares(name, fifo, fair_by, weights)
     level = policy_level(
         max_attempts=max_attempts, timeout=timeout, retry=retry, retry_on=retry_on, fail_on=fail_on,
         max_crashes=max_crashes, retention=retention,
     )  # fmt: skip
     return QueueSettings(
-        name=check_name(name, what="queue"),
+        name=name,
         priority=check_priority(priority),
         concurrency=_check_concurrency(concurrency),
         poll_interval=duration(poll_interval, what="poll_interval", minimum=POLL_MINIMUM),
@@ -200,6 +241,10 @@ def queue_settings(
         fifo=fifo,
         dead_letter=None if dead_letter is None else check_name(dead_letter, what="queue"),
         task=None if task is None else task_name(task),
+        counted=counted("queue", name, limit, rate, limit_key),
+        fair_by=fair_by,
+        weights={} if weights is None else check_weights(weights),
+        age_after=duration(age_after, what="age_after", minimum=AGE_MINIMUM),
     )
 
 
@@ -234,6 +279,18 @@ class Capped:
 
     def __call__(self, failures: int, error: BaseException, /) -> timedelta:
         return min(self.policy(failures, error), self.cap)
+
+
+def _check_shares(name: str, fifo: bool, fair_by: Key | None, weights: Mapping[Any, int] | None) -> None:
+    if fair_by is None:
+        if weights is not None:
+            raise InvalidOption(f"queue {name!r}: weights= says what shares weigh; give fair_by= as well")
+        return
+    if fifo:
+        raise InvalidOption(
+            f"queue {name!r} is a FIFO queue, in order as a whole, which leaves nothing to share; leave out fair_by="
+        )
+    check_key_function(fair_by, what="fair_by")
 
 
 def _check_delays(retry: RetryPolicy | None, least: int | None, most: int | None) -> None:

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET
 
+from holdfast.client.placing import Placement
 from holdfast.client.queues import QueueSettings, capped
 from holdfast.core.errors import ConfigurationError, DuplicateTask, UnknownTask
 from holdfast.core.job import DeadLetter
+from holdfast.core.limits import FAIR, Shares
 from holdfast.core.policy import Policy, PolicyLevel, resolve_policy
+from holdfast.core.slots import rule_name
 from holdfast.middleware.base import Middleware, around_enqueue, around_process
 from holdfast.middleware.chain import compose_enqueue
+from holdfast.store.records import LimitRow
 
 if TYPE_CHECKING:
     from holdfast.client.task import Task
@@ -58,6 +62,7 @@ class Registry:
         self._lock = RLock()
         self._routes: dict[tuple[str, str], Route] = {}
         self._policies: dict[tuple[str | None, str], Policy] = {}
+        self._placements: dict[tuple[str, str], Placement | None] = {}
 
     # --- declaring -----------------------------------------------------------------------------------------
 
@@ -157,6 +162,7 @@ class Registry:
     def _forget(self) -> None:
         self._routes.clear()
         self._policies.clear()
+        self._placements.clear()
 
     # --- looking up ----------------------------------------------------------------------------------------
 
@@ -221,6 +227,22 @@ class Registry:
             rows.append(settings.row(keep, self._letter(settings)))
         return rows
 
+    def limit_rows(self) -> list[LimitRow]:
+        """What a worker stores of the declared limits, rates and fair shares when it starts."""
+        counted = [one.counted for one in self._queues.values()]
+        counted += [one.counted for one in self._tasks.values()]
+        declared = [one for several in counted for one in several]
+        rows = [LimitRow(one.name, msgspec.json.encode(one.rule).decode()) for one in declared]
+        for queue in self._queues.values():
+            if queue.fair_by is not None:
+                shares = msgspec.json.encode(Shares(queue.weights), order="sorted").decode()
+                rows.append(LimitRow(rule_name("queue", queue.name, FAIR), shares))
+        return rows
+
+    def limit_owners(self) -> list[tuple[str, str]]:
+        """The queues and tasks of which those are all."""
+        return [*(("queue", name) for name in self._queues), *(("task", name) for name in self._tasks)]
+
     def schedule_names(self) -> list[str]:
         """Of all schedules that are declared."""
         return list(self._schedules)
@@ -261,6 +283,25 @@ class Registry:
             chain = compose_enqueue(around_enqueue(self.middleware(task, queue)))
             route = self._routes[key] = Route(priority, chain)
         return route
+
+    def placement(self, task: str, queue: str) -> Placement | None:
+        """Where the jobs of a task stand in a queue; None where they simply run, and for a task that isn't known."""
+        try:
+            return self._placements[task, queue]
+        except KeyError:
+            known = self._tasks.get(task)
+            found = None if known is None else Placement.of(known, self.queue(queue))
+            if known is not None:
+                self._placements[task, queue] = found
+            return found
+
+    @property
+    def places_any(self) -> bool:
+        """Any queue or task has a limit, a rate, shares or an order."""
+        queues = any(
+            queue.counted or queue.fair_by is not None or queue.fifo for queue in self._queues.values()
+        )
+        return queues or any(task.counted or task.ordering_key is not None for task in self._tasks.values())
 
     def process_middleware(self, task: Task[Any, Any] | None, queue: str) -> tuple[Middleware, ...]:
         """What stands around a run, the outermost first; only those that have a `process` of their own."""

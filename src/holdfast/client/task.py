@@ -18,6 +18,8 @@ from holdfast.client.draft import Draft
 from holdfast.client.options import NOTHING, OPTION_NAMES, Using, read_options
 from holdfast.core.errors import ConfigurationError, InvalidArguments, InvalidOption
 from holdfast.core.job import NewJob
+from holdfast.core.keys import Arguments, Key
+from holdfast.core.limits import Counted
 from holdfast.core.overrides import Overrides
 from holdfast.core.policy import PolicyLevel
 from holdfast.core.retries import RetryPolicy
@@ -168,6 +170,8 @@ class Task(BoundTask[P, R_co]):
         unique: what keeps its jobs from being stored beside others, unless `using` says otherwise.
         on_conflict: what happens then, unless `using` says otherwise.
         expires: microseconds within which its jobs must have begun, from when they are first due; None for ever.
+        counted: its limits and rates.
+        ordering_key: what orders its jobs, unless `using` says otherwise.
     """
 
     def __init__(
@@ -187,6 +191,9 @@ class Task(BoundTask[P, R_co]):
         unique: Unique | None = None,
         on_conflict: OnConflict | None = None,
         expires: int | None = None,
+        counted: tuple[Counted, ...] = (),
+        ordering_key: Key | None = None,
+        whole: bool = False,
     ) -> None:
         super().__init__(self, NOTHING)
         self.name = name
@@ -204,6 +211,9 @@ class Task(BoundTask[P, R_co]):
         self.on_conflict: OnConflict | None = on_conflict
         if unique is not None:
             self.check_unique(unique)
+        self.counted = counted
+        self.ordering_key = ordering_key
+        self._whole = whole
         self._expires = None if expires is None else Using(overrides=Overrides(expires_in=expires))
         self._client: Client | None = None
         self._look_like(function)
@@ -273,6 +283,15 @@ class Task(BoundTask[P, R_co]):
                     f"task {self.name}: unique names {name!r}, which is none of its parameters: "
                     f"{', '.join(self.signature.parameters) or 'it has none'}"
                 )
+
+    def key_arguments(self, args: str) -> Any:
+        """What key functions are given: the arguments as attributes, defaults included; of a handler, its one argument.
+
+        Raises:
+            InvalidArguments: the stored ones don't fit the task.
+        """
+        values = self.signature.named(args)
+        return next(iter(values.values())) if self._whole else Arguments(**values)
 
     def new_job(self, args: str, using: Using = NOTHING) -> NewJob:
         """A job with arguments that are encoded already."""

@@ -137,7 +137,7 @@ class Signature:
         Raises:
             InvalidOption: a default can't be stored as JSON, and so can't be compared.
         """
-        values = dict(zip(self.parameters, astuple(self._decode(text)), strict=True))
+        values = self._values(text)
         chosen = values if names is None else {name: values[name] for name in names}
         try:
             return codec.SORTED.encode(chosen).decode()
@@ -146,6 +146,20 @@ class Signature:
                 f"{self.name}: its arguments can't be compared: {error}; name those that count in Unique(args=…), or "
                 "give a key of your own"
             ) from error
+
+    def named(self, text: str) -> dict[str, Any]:
+        """The typed arguments by parameter name, defaults filled in.
+
+        Raises:
+            InvalidArguments: the text doesn't fit the signature; names the path.
+        """
+        try:
+            return self._values(text)
+        except Exception as error:
+            raise self._undecodable(error, text) from error
+
+    def _values(self, text: str) -> dict[str, Any]:
+        return dict(zip(self.parameters, astuple(self._decode(text)), strict=True))
 
     # --- the worker's side ---------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -65,6 +65,8 @@ class ClaimerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The names of tasks whose jobs get leases of their own."""
     place: Callable[[], PlaceOf | None] = lambda: None
     """Gives what says in which line a job is to stand that stands in none; None where none is to."""
+    learn: Callable[[Collection[str]], None] = lambda _: None
+    """Is told the names of the rules that are stored."""
     burst: bool = False
     """Tell when nothing due is left."""
     max_jobs: int | None = None
@@ -148,6 +150,7 @@ class Claimer:
             self._lanes,
             self._lines,
             worker.now,
+            options.learn,
             queues=options.queues,
             poll=options.poll,
             marks=options.marks,

@@ -26,6 +26,7 @@ from holdfast.worker.life import Life
 from holdfast.worker.logs import RunLog
 from holdfast.worker.loop import LoopExecutor
 from holdfast.worker.maintenance import Maintenance
+from holdfast.worker.placing import Placer
 from holdfast.worker.policies import Policies
 from holdfast.worker.processes import ProcessExecutor
 from holdfast.worker.progress import ProgressKeeper
@@ -86,6 +87,7 @@ class Crew:
         self._journals = [self.life.journal]
         self._log = RunLog(client.logger)
         self._policies = Policies(client.registry)
+        self._placer = Placer(client.registry, self._policies.fifo)
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._proof = ExitStack()
         """That the present life lives."""
@@ -152,7 +154,8 @@ class Crew:
             marks=self._store.wants_marks,
             audience=self._store.wants_audience,
             apart=frozenset(task.name for task in self._tasks if task.transactional),
-            place=self._policies.place,
+            place=self._placer.place,
+            learn=self._placer.learn,
             burst=options.burst,
             max_jobs=options.max_jobs,
         )

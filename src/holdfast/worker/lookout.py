@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class Lookout:
         lanes: what it learns of jobs goes here.
         lines: what it learns of lines that may go on.
         now: the store's clock.
+        rules: is told the names of the limits and rates that are stored.
         queues: those served; None for all.
         poll: seconds between two looks for what no news told of.
         marks: claims begin at low-water marks.
@@ -43,6 +44,7 @@ class Lookout:
         lanes: Lanes,
         lines: Lanes,
         now: Callable[[], int],
+        rules: Callable[[Collection[str]], None],
         *,
         queues: Sequence[str] | None,
         poll: float,
@@ -52,6 +54,7 @@ class Lookout:
         self._lanes = lanes
         self._lines = lines
         self._now = now
+        self._rules = rules
         self._queues = queues
         self._poll = poll
         self._marks = marks
@@ -99,7 +102,8 @@ class Lookout:
         if known:
             self._learn(self._channel.read(probe, known))
         else:
-            found, pauses = self._channel.read(survey, self._queues)
+            found, pauses, rules = self._channel.read(survey, self._queues)
+            self._rules(rules)
             halted = Halted(pauses)
             if control or halted != self.halted:
                 halted.at = monotonic()

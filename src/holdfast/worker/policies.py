@@ -14,12 +14,10 @@ import msgspec
 from holdfast.client.queues import stored_fifo, stored_letter, stored_level
 from holdfast.core.overrides import decode
 from holdfast.core.policy import Policy, PolicyLevel, resolve_policy
-from holdfast.store.verbs.strays import Place
 
 if TYPE_CHECKING:
     from holdfast.client.registry import Registry
     from holdfast.core.job import Claimed, DeadLetter
-    from holdfast.store.verbs.strays import PlaceOf
 
 logger = logging.getLogger("holdfast.worker")
 
@@ -59,12 +57,9 @@ class Policies:
             self._stored, self._letters = found, letters
             self._kept.clear()
 
-    def place(self) -> PlaceOf | None:
-        """What says in which line a job is to stand that stands in none; None where none is to."""
-        return self._in_order if self._fifo else None
-
-    def _in_order(self, job: Claimed) -> Place | None:
-        return Place("", job.limits) if job.line is None and job.queue in self._fifo else None
+    def fifo(self) -> frozenset[str]:
+        """The names of the queues that are known to be FIFO queues."""
+        return self._fifo
 
     def of(self, job: Claimed) -> Policy:
         """The policy of a job; of its queue alone where its task isn't known here."""

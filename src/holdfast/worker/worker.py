@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.core.errors import ConfigurationError, StoreUnavailable
 from holdfast.core.times import SECOND
+from holdfast.store.verbs.limits import declare_limits
 from holdfast.store.verbs.queues import declare_queues
 from holdfast.store.verbs.schedules import declare_schedules
 from holdfast.store.verbs.strays import put_in_order
@@ -262,6 +263,8 @@ class Worker:
                 store.check_schema()
                 store.write(declare_queues, self._client.registry.queue_rows())
                 store.write(declare_schedules, self._client.registry.schedule_rows())
+                registry = self._client.registry
+                store.write(declare_limits, registry.limit_rows(), registry.limit_owners())
                 for queue in sorted(self._client.registry.fifo):
                     while store.write(put_in_order, queue):
                         pass

@@ -11,12 +11,12 @@ from functools import lru_cache
 
 import msgspec
 
+from holdfast.core.limits import FAIR, Shares, read_what
 from holdfast.core.slots import Rule, parts_of
 from holdfast.store.records import LimitRecord, LimitRow
 from holdfast.store.statement import Many, Statement, Verb, Wake
+from holdfast.store.verbs import slots
 
-FAIR = "fair"
-"""What the rule of a queue's fair shares is called."""
 _NOTHING = Rule()
 
 
@@ -120,11 +120,22 @@ def _tell(names: Iterable[str]) -> Verb[None]:
     """
     known = (yield from look()).rules
     changed: list[tuple[str, int | None]] = []
+    plain: list[str] = []
     for name in sorted(names):
+        what = read_what(parts_of(name)[2])
+        if what is None:
+            continue
+        if not what.by_key:
+            plain.append(name)
         rule = known.get(name)
         most = None if rule is None or rule.count is None else rule.spacing * (rule.burst or 1)
         changed.append((name, most))
-    yield Many("wake_slots", ("rule", "most"), changed)
+    if changed:
+        # Claims that go by what was said before have these in hand: they are waited for, or would put lines to wait
+        # behind our back. One that a claim is just making is only seen by making it too.
+        yield from slots.make(plain)
+        yield Statement("lock_rules", {"rules": [name for name, _ in changed]})
+        yield Many("wake_slots", ("rule", "most"), changed)
     yield Wake(turns=True, control=True)
 
 
@@ -133,10 +144,6 @@ def _rule(text: str) -> Rule:
     return msgspec.json.decode(text, type=Rule)
 
 
-class _Shares(msgspec.Struct):
-    weights: dict[str, int] = {}
-
-
 @lru_cache(maxsize=256)
 def _weights(text: str) -> Mapping[str, int]:
-    return msgspec.json.decode(text, type=_Shares).weights
+    return msgspec.json.decode(text, type=Shares).weights

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from holdfast.store.records import LaneDue, PauseKind, PauseRecord
 from holdfast.store.statement import Statement, Verb, Wake
 from holdfast.store.verbs.claim import lanes
+from holdfast.store.verbs.limits import rules
 
 
 def pause(kind: PauseKind, name: str, who: str | None, reason: str | None) -> Verb[bool]:
@@ -40,10 +41,12 @@ def list_pauses() -> Verb[list[PauseRecord]]:
     return [PauseRecord(*row) for row in rows]
 
 
-def survey(queues: Sequence[str] | None) -> Verb[tuple[list[LaneDue], list[PauseRecord]]]:
-    """What a worker looks at: the lanes that hold waiting jobs, as `lanes` reads them, and what is paused."""
+def survey(queues: Sequence[str] | None) -> Verb[tuple[list[LaneDue], list[PauseRecord], list[str]]]:
+    """What a worker looks at: the lanes that hold waiting jobs, as `lanes` reads them, what is paused, and the names of
+    the limits and rates."""
     pauses = yield from list_pauses()
-    return (yield from lanes(queues)), pauses
+    known = yield from rules()
+    return (yield from lanes(queues)), pauses, list(known)
 
 
 class Halted:

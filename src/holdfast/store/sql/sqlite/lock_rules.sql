@@ -1,0 +1,1 @@
+-- There is one writer at a time: nobody has them in hand.
