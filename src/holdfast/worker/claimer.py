@@ -65,6 +65,8 @@ class ClaimerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The names of tasks whose jobs get leases of their own."""
     place: Callable[[], PlaceOf | None] = lambda: None
     """Gives what says in which line a job is to stand that stands in none; None where none is to."""
+    ages: Callable[[], Mapping[str, int]] = dict
+    """Tells of queues whose jobs age after how many microseconds one counts as one priority higher."""
     learn: Callable[[Collection[str]], None] = lambda _: None
     """Is told the names of the rules that are stored."""
     burst: bool = False
@@ -143,8 +145,8 @@ class Claimer:
         )
         self._lined_last = False
         """The last claim was of jobs that wait in lines."""
-        self._lanes = Lanes(options.queues, Marks() if options.marks else None)
-        self._lines = Lanes(options.queues, lined=True)
+        self._lanes = Lanes(options.queues, Marks() if options.marks else None, ages=options.ages)
+        self._lines = Lanes(options.queues, lined=True, ages=options.ages)
         self._lookout = Lookout(
             channel,
             self._lanes,

@@ -155,6 +155,7 @@ class Crew:
             audience=self._store.wants_audience,
             apart=frozenset(task.name for task in self._tasks if task.transactional),
             place=self._placer.place,
+            ages=self._policies.ages,
             learn=self._placer.learn,
             burst=options.burst,
             max_jobs=options.max_jobs,

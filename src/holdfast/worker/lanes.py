@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Lock
 from time import monotonic
 from typing import NamedTuple
@@ -40,12 +40,21 @@ class Lanes:
         queues: those served; None for all.
         marks: where claims begin, on a store that wants that; None begins at the start of each lane.
         lined: these are the lanes of lines that may go on, not of jobs.
+        ages: tells of queues whose jobs age after how many microseconds one counts as one priority higher.
     """
 
     def __init__(
-        self, queues: Collection[str] | None, marks: Marks | None = None, *, lined: bool = False
+        self,
+        queues: Collection[str] | None,
+        marks: Marks | None = None,
+        *,
+        lined: bool = False,
+        ages: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._lined = lined
+        self._ages = ages
+        self._first: dict[Key, int] = {}
+        """When the first job of a lane became due, as it was last seen; of lines, when it last had its turn."""
         self._queues = None if queues is None else frozenset(queues)
         self._marks = marks
         self._lock = Lock()
@@ -98,7 +107,7 @@ class Lanes:
     def learn(self, found: Sequence[LaneDue], now: int) -> None:
         """Take in a look at all lanes or at the known ones, read at the store's time `now`."""
         with self._lock:
-            self._due = {}
+            self._due, self._first = {}, {}
             self._known = set(self._heard)
             self._notes_due, self._notes_heard = self._notes_heard, None
             for lane in found:
@@ -111,6 +120,7 @@ class Lanes:
                 if self._serves(lane.queue):
                     self._known.add((lane.queue, lane.lane))
                     self._see(lane, now)
+                    self._first[lane.queue, lane.lane] = lane.run_at
                     if self._marks is not None:
                         # What is found below a mark was committed late, or came back.
                         self._marks.lower(lane.queue, lane.lane, lane.run_at)
@@ -138,7 +148,7 @@ class Lanes:
         its highest priority first. Who was first goes to the end for the next time."""
         with self._lock:
             lanes = [key for key in self._due_at(now) if not is_suspect(key[1])]
-            return self._placed(self._in_turn(lanes) if len(lanes) > 1 else lanes)
+            return self._placed(self._in_turn(lanes, now) if len(lanes) > 1 else lanes)
 
     def suspect(self, now: int) -> LaneMark | None:
         """A lane of suspects that may hold a due one."""
@@ -175,8 +185,13 @@ class Lanes:
 
     def claimed(self, plan: Sequence[LaneMark], jobs: Sequence[Claimed], limit: int) -> None:
         """A claim from a plan, which took so many at most, has brought these jobs."""
-        if self._marks is not None:
-            with self._lock:
+        with self._lock:
+            for job in jobs if self._ages() else ():
+                lane = (job.queue, job.priority)
+                if lane in self._first:
+                    # What is left became due later. A suspect changes nothing: it has a lane of its own.
+                    self._first[lane] = max(job.run_at, self._first[lane])
+            if self._marks is not None:
                 self._marks.claimed(plan, jobs, limit)
 
     def emptied(self, plan: Sequence[LaneMark], since: int, again: int | None) -> None:
@@ -226,13 +241,24 @@ class Lanes:
         plan = [LaneMark(*key) for key in lanes]
         return plan if self._marks is None else self._marks.place(plan, monotonic())
 
-    def _in_turn(self, lanes: list[Key]) -> list[Key]:
+    def _urgency(self, now: int) -> Callable[[Key], float]:
+        """What orders the lanes of a queue: the priority, and how long the first job has been due, if that counts."""
+        ages = self._ages()
+
+        def urgency(key: Key) -> float:
+            after, first = ages.get(key[0]), self._first.get(key)
+            return key[1] if after is None or first is None else key[1] + max(0, now - first) // after
+
+        return urgency
+
+    def _in_turn(self, lanes: list[Key], now: int) -> list[Key]:
         queues = {queue for queue, _ in lanes}
+        urgency = self._urgency(now)
         if len(queues) == 1:
-            return sorted(lanes, key=lambda key: -key[1])
+            return sorted(lanes, key=lambda key: (-urgency(key), -key[1]))
         self._order.extend(sorted(queues.difference(self._order)))
         rank = {queue: place for place, queue in enumerate(self._order)}
-        ordered = sorted(lanes, key=lambda key: (rank[key[0]], -key[1]))
+        ordered = sorted(lanes, key=lambda key: (rank[key[0]], -urgency(key), -key[1]))
         first = ordered[0][0]
         self._order.remove(first)
         self._order.append(first)
