@@ -83,7 +83,7 @@ class Wanted(msgspec.Struct, gc=False):
     weight: int = 1
     """So many jobs it may send before the next of its group."""
     credit: int = 0
-    """What is left of that from the last time; 0 begins anew."""
+    """What is left of that, where it could not send as many at once; 0 begins anew."""
     got: int = 0
     """How many jobs it may send now."""
     short_of: str | None = None
@@ -119,8 +119,10 @@ def share_out(lines: Sequence[Wanted], room: dict[str, int], limit: int) -> int:
                 quantum = line.credit or line.weight
                 sent = _sendable(line, room, min(quantum, left))
                 left -= sent
-                line.credit = quantum - sent if not left else 0
-                if line.short_of is None and line.supply > line.got:
+                more = line.supply > line.got
+                if sent:
+                    line.credit = quantum - sent if more else 0
+                if more and line.short_of is None:
                     staying.append(line)
             active = staying
         begin = end

@@ -131,7 +131,7 @@ class Batches:
         answers: list[Taken] = []
 
         def write(new_lease: Callable[[], str]) -> list[Claimed]:
-            order = Order(life.id, new_lease(), plan, limit, tasks, serves)
+            order = Order(life.id, new_lease(), plan, limit, tasks, serves, self._place())
             if self._apart.isdisjoint(tasks):
                 taken = self._channel.write(claim_lined, order)
             else:

@@ -29,6 +29,7 @@ from holdfast.store.verbs import expiry, slots
 from holdfast.store.verbs.limits import Rules, look
 from holdfast.store.verbs.lines import NOW, Key, Line, write
 from holdfast.store.verbs.pauses import Halted, list_pauses
+from holdfast.store.verbs.strays import Place, PlaceOf, put_elsewhere
 from holdfast.store.verbs.unique import release_started
 
 NOTES = 500
@@ -56,6 +57,8 @@ class Order(NamedTuple):
     """The names of the tasks that the worker serves."""
     serves: Callable[[str], bool]
     """Whether jobs of a queue may be taken now."""
+    place: PlaceOf | None = None
+    """Says in which line a job should stand, where that is another: it is put there."""
 
 
 class Taken(NamedTuple):
@@ -126,6 +129,8 @@ class _Call(NamedTuple):
     """The tickets of those called that keep theirs."""
     last: int
     """The highest ticket of those called."""
+    alone: bool
+    """Only one line waits for it."""
 
 
 def claim_lined(order: Order) -> Verb[Taken]:
@@ -142,6 +147,9 @@ def claim_lined(order: Order) -> Verb[Taken]:
     for place in places.values():
         place.candidate = _may_go(place, order, halted, tasks, now)
     held = yield from _lock_slots(places.values(), {*gone, *called})
+    if held:
+        # Who changes a rule locks its slots: what is read now counts for as long as they are held.
+        rules = yield from look()
     for place in places.values():
         # One that was idle may have been forgotten meanwhile: the next claim makes it anew.
         place.candidate = place.candidate and held.keys() >= set(place.needs)
@@ -230,7 +238,10 @@ def _called(places: Iterable[_Place], names: set[str]) -> Verb[dict[str, _Call]]
     for slot, ticket in (yield Statement("first_tickets", {"slots": sorted(names), "most": most})):
         if ticket not in mine[slot]:
             others[slot].append(ticket)
-    return {name: _Call(others[name], [], max(mine[name], default=0)) for name in names}
+    return {
+        name: _Call(others[name], [], max(mine[name], default=0), len(mine[name]) + len(others[name]) <= 1)
+        for name in names
+    }
 
 
 def _pick(places: dict[Key, _Place], order: Order) -> Verb[None]:
@@ -326,7 +337,7 @@ def _take(
         asking = [place for place in going if place.asked]
         if not asking:
             break
-        taken = yield from _taken(asking, order.lease, tasks)
+        taken = yield from _taken(asking, order, tasks)
         for place in asking:
             got = taken.get(place.line.name, [])
             jobs += got
@@ -354,7 +365,7 @@ def _wanted(place: _Place, left: int, rules: Rules) -> Wanted:
     )
 
 
-def _taken(asking: Sequence[_Place], lease: str, tasks: Collection[str]) -> Verb[dict[Key, list[Claimed]]]:
+def _taken(asking: Sequence[_Place], order: Order, tasks: Collection[str]) -> Verb[dict[Key, list[Claimed]]]:
     """Take so many jobs of each line as it is asked for; returns those of each."""
     rows: list[Row] = []
     heads = [
@@ -372,10 +383,17 @@ def _taken(asking: Sequence[_Place], lease: str, tasks: Collection[str]) -> Verb
         )
     yield Statement("take_out", {"ids": [row[0] for row in rows]})
     found: dict[Key, list[Claimed]] = {}
+    strays: list[tuple[Claimed, int, Place]] = []
     for row in sorted(rows, key=lambda row: (row[10], row[0])):
         job = Claimed(*row[:15])
-        job.lease = lease
-        found.setdefault((job.queue, row[16]), []).append(job)
+        job.lease = order.lease
+        elsewhere = None if order.place is None else order.place(job)
+        if elsewhere is None:
+            found.setdefault((job.queue, row[16]), []).append(job)
+        else:
+            strays.append((job, row[15], elsewhere))
+    if strays:
+        yield from put_elsewhere(strays)
     return found
 
 
@@ -444,7 +462,7 @@ def _set_lines(
             slot = place.short_of
         elif (place.asked and not place.got) or (crowded and not place.candidate and line.due is not None):
             line.due = now + STUCK
-        elif place.sent or line.due is None or line.due > now:
+        elif (place.sent and not line.credit) or line.due is None or line.due > now:
             # Behind those that have not had their turn.
             line.due = now
         if slot is not None:
@@ -458,10 +476,12 @@ def _set_lines(
 
 
 def _queue_up(place: _Place, slot: Slot, call: _Call | None) -> None:
-    """Have a line wait for a slot: behind the others; where it stood, if it sent no job, or nobody else waits."""
+    """Have a line wait for a slot: behind the others, but where it stood if it has not sent its part, or is alone."""
     line = place.line
     stood = line.slot == slot.name and line.ticket > slot.served
-    if not stood or (place.sent and call is not None and call.others):
+    # One that has not sent its part yet goes on where it is.
+    behind = place.sent and not line.credit and call is not None and not call.alone
+    if not stood or behind:
         slot.tickets += 1
         line.ticket = slot.tickets
     elif call is not None:

@@ -114,7 +114,7 @@ def leave(settlements: Sequence[Settlement]) -> Verb[None]:
         (s.job.queue, s.job.line): s for s in settlements if s.job.line is not None and is_ordered(s.job.line)
     }
     if ordered:
-        held = []
+        held: list[Line] = []
         for line in (yield from locked(ordered)):
             s = ordered[line.queue, line.key]
             if line.id != s.job.job_id:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from holdfast.core.job import Claimed
+from holdfast.core.lines import in_lane
 from holdfast.store.statement import Many, Row, Statement, Verb
 from holdfast.store.verbs.lines import BLOCKED, arrive, note_gone
 
@@ -65,6 +66,15 @@ def put_aside(jobs: list[Claimed], lease: str, place: PlaceOf) -> Verb[list[Clai
     else:
         yield Many("release", ("lease", "id"), [(lease, job.job_id) for job in strays])
     return [job for job in jobs if job.job_id not in places]
+
+
+def put_elsewhere(strays: Sequence[tuple[Claimed, int, Place]]) -> Verb[None]:
+    """Put jobs that were just taken from lines, each with its lane, where they are to stand instead."""
+    rows = [
+        (*_as_before(job, in_lane(place.line, lane))[:4], lane, *_as_before(job, "")[5:])
+        for job, lane, place in strays
+    ]
+    yield from adopt(rows, {job.job_id: place for job, _, place in strays})
 
 
 def adopt(rows: Sequence[Row], places: dict[str, Place]) -> Verb[None]:

@@ -7,4 +7,4 @@ FROM unnest(:queue::text[], :key::text[], :epoch::int[], :lane::smallint[], :due
 ON CONFLICT (queue, key, epoch) DO UPDATE SET
     lane = excluded.lane, due = excluded.due, id = excluded.id, run = excluded.run, slot = excluded.slot, ticket = excluded.ticket,
     credit = excluded.credit, change = lines.change + 1,
-    epoch = lines.epoch + (lines.change % 256 = 255)::int
+    epoch = lines.epoch + (mod(lines.change, 256) = 255)::int

@@ -8,4 +8,4 @@ FROM unnest(:name::text[], :epoch::int[], :used::int[], :next_free::bigint[], :w
 ON CONFLICT (name, epoch) DO UPDATE SET
     used = excluded.used, next_free = excluded.next_free, wake_at = excluded.wake_at, waiting = excluded.waiting,
     tickets = excluded.tickets, served = excluded.served,
-    change = slots.change + 1, epoch = slots.epoch + (slots.change % 256 = 255)::int
+    change = slots.change + 1, epoch = slots.epoch + (mod(slots.change, 256) = 255)::int
