@@ -20,6 +20,7 @@ from holdfast.core import outcomes as o
 from holdfast.core.errors import JobExists, StoreLocked, WrongState
 from holdfast.core.job import Claimed, NewJob, Settlement
 from holdfast.core.lifecycle import settle as decide
+from holdfast.core.lines import encode_limits
 from holdfast.core.policy import DEFAULT
 from holdfast.core.slots import Rule
 from holdfast.core.unique import Unique, key_for
@@ -41,6 +42,7 @@ from holdfast.store.verbs import (
 from holdfast.store.verbs.claim_lined import Order, claim_lined
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.insert_unique import insert_unique
+from holdfast.store.verbs.strays import Place
 from tests.conformance.backends import Backend
 from tests.conformance.scene import QUEUE, SECOND, TASK, describe, new_ids
 
@@ -87,9 +89,21 @@ def declare(store: Store) -> None:
     store.write(limits.declare_limits, rows, [])
 
 
+def way(job_id: str) -> dict[str, Any]:
+    return WAYS[int(job_id[-1], 16) % len(WAYS)]
+
+
+def place(job: Claimed) -> Place | None:
+    """Jobs whose arguments were changed stand in no line: whoever claims one puts it back."""
+    wanted = new_job(job.job_id).replace(**way(job.job_id))
+    if job.line is not None or wanted.line is None:
+        return None
+    return Place(wanted.line, encode_limits(wanted.limits))
+
+
 def some_job(job_id: str) -> NewJob:
     """Jobs wait in all ways that there are, and most are unique under one of three keys."""
-    job = new_job(job_id).replace(**WAYS[int(job_id[-1], 16) % len(WAYS)])
+    job = new_job(job_id).replace(**way(job_id))
     rule = UNIQUE[int(job_id[-2], 16) % 4]
     return job if rule is None else job.replace(unique_key=key_for(rule, TASK, QUEUE, ""))
 
@@ -203,11 +217,11 @@ class Crew:
             lease = self._new.next()
             most = self.dice.randint(1, 5)
             if self.dice.random() < 0.6:
-                order = Order(worker, lease, LANE, most, [TASK], lambda queue: queue == QUEUE)
+                order = Order(worker, lease, LANE, most, [TASK], lambda queue: queue == QUEUE, place)
                 claimed = channel.write(claim_lined, order).jobs
                 self.done["claimed from lines"] += len(claimed)
             else:
-                claimed = channel.write(claim.claim, worker, lease, LANE, most, [TASK])
+                claimed = channel.write(claim.claim, worker, lease, LANE, most, [TASK], place)
             self.done["claimed"] += len(claimed)
             self._run(channel, worker, lease, claimed)
 
@@ -293,7 +307,7 @@ class Crew:
                     except JobExists:
                         self.done["key taken"] += 1
                 case 2 | 3:
-                    force = self.dice.random() < 0.7
+                    force = self.dice.random() < 0.4
                     answer = channel.write(jobs.cancel, job_id, self.store.now(), None, force)
                     self.done[answer.value] += 1
                 case 4:

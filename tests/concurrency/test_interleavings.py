@@ -89,8 +89,8 @@ EVERYTHING = (
 )  # fmt: skip
 
 
-OF_MANY = ("met another", "key taken", "changed")
-"""Of a few jobs no two may have the same unique key, or all be unique, and so not to be changed."""
+OF_MANY = ("met another", "key taken", "changed", "requested", "claimed from lines")
+"""Of a few jobs no two may have the same unique key, all be unique (and so not to be changed), or none in a line."""
 
 
 def wind_up(backend: Backend) -> None:
@@ -259,5 +259,5 @@ def test_a_verb_that_breaks_a_rule_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, name: str, broken: object
 ) -> None:
     monkeypatch.setattr(module, name, broken)
-    wrong, failures, _ = interleave(SqliteBackend(str(tmp_path / "jobs.db")), 1, 12, 60.0)
+    wrong, failures, _ = interleave(SqliteBackend(str(tmp_path / "jobs.db")), 1, 24, 60.0)
     assert wrong or failures
