@@ -38,6 +38,8 @@ CALLED = 250
 """… and so many slots that may have room."""
 ROUNDS = 3
 """What lines without enough jobs have left over is shared out again so many times."""
+ENDLESS = 1 << 30
+"""Jobs of a line: nobody counts them."""
 STUCK = 100_000
 """Microseconds until another look at a line whose next job could not be taken: a caller's transaction holds it, or its
 task is not known to this worker."""
@@ -330,7 +332,7 @@ def _take(
     jobs: list[Claimed] = []
     for _ in range(ROUNDS):
         left = order.limit - len(jobs)
-        wanted = [_wanted(place, left, rules) for place in going]
+        wanted = [_wanted(place, rules) for place in going]
         share_out(wanted, free, left)
         for place, line in zip(going, wanted, strict=True):
             place.asked, place.short_of, place.line.credit = line.got, line.short_of, line.credit
@@ -353,13 +355,13 @@ def _take(
     return jobs
 
 
-def _wanted(place: _Place, left: int, rules: Rules) -> Wanted:
+def _wanted(place: _Place, rules: Rules) -> Wanted:
     line = place.line
     weights = rules.weights.get(line.queue)
     return Wanted(
         group=(line.queue, line.lane),
         limits=place.needs,
-        supply=1 if is_ordered(line.key) else left,
+        supply=1 if is_ordered(line.key) else ENDLESS,
         weight=1 if weights is None else weight_of(weights, share_of(line.key)),
         credit=line.credit,
     )
@@ -446,10 +448,11 @@ def _set_lines(
     yield from _read_heads(
         [place for place in places.values() if place.sent and not is_ordered(place.line.key)]
     )
+    before = {name: (p.line.due, p.line.slot, p.line.ticket, p.line.lane) for name, p in places.items()}
+    short: list[_Place] = []
     for place in places.values():
         line, head = place.line, place.head
-        before = (line.due, line.slot, line.ticket, line.lane)
-        slot = None
+        done = place.sent and not line.credit
         if place.sent and is_ordered(line.key):
             line.due = None  # it runs
         elif line.running:
@@ -459,17 +462,22 @@ def _set_lines(
         elif head.first_due > now:
             line.due = head.first_due
         elif place.short_of is not None:
-            slot = place.short_of
+            short.append(place)
+            continue
         elif (place.asked and not place.got) or (crowded and not place.candidate and line.due is not None):
             line.due = now + STUCK
-        elif (place.sent and not line.credit) or line.due is None or line.due > now:
-            # Behind those that have not had their turn.
+        elif done:
+            # Behind those that have not had their turn, also those that have come just now.
+            line.due = now + 1
+        elif line.due is None or line.due > now:
             line.due = now
-        if slot is not None:
-            _queue_up(place, held[slot], calls.get(slot))
-        else:
-            line.slot, line.ticket = None, 0
-        place.changed = place.changed or before != (line.due, line.slot, line.ticket, line.lane)
+        line.slot, line.ticket = None, 0
+    for place in sorted(short, key=lambda p: bool(p.sent and not p.line.credit)):
+        slot = held[place.short_of or ""]
+        _queue_up(place, slot, calls.get(slot.name))
+    for name, place in places.items():
+        line = place.line
+        place.changed = place.changed or before[name] != (line.due, line.slot, line.ticket, line.lane)
     yield from write(
         [place.line for place in sorted(places.values(), key=lambda p: p.line.name) if place.changed]
     )

@@ -128,11 +128,13 @@ def _wait(back: Sequence[Settlement]) -> Verb[None]:
     blocked = [s for s in back if s.state is JobState.BLOCKED]
     if blocked:
         yield from lines.block(blocked)
+    # Whoever claims one with new arguments finds out what limits it now, and in which line it is to stand.
     anew = [
-        (s.job.job_id, None, None) for s in back if s.state is JobState.PENDING and s.job.line is not None
+        (s.job.job_id, s.job.line if s.state is JobState.BLOCKED else None, None)
+        for s in back
+        if s.args is not None and s.job.line is not None
     ]
     if anew:
-        # Whoever claims one finds out by its new arguments in which line it is to stand.
         yield Many("adopt", ("id", "line", "limits"), anew)
     if len(blocked) < len(back):
         yield Many("wait", WAITING, [_waiting_row(s) for s in back if s.state is not JobState.BLOCKED])
