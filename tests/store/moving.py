@@ -16,8 +16,8 @@ from holdfast.store.base import Store
 from holdfast.store.move.mover import Moved, Silent, Watcher, move, undo
 from holdfast.store.move.place import open_source, open_target
 from holdfast.store.move.tables import OF_JOBS, WHOLE
-from holdfast.store.records import QueueRow, ScheduleRow
-from holdfast.store.verbs import progress, queues, schedules, turns, workers
+from holdfast.store.records import LimitRow, QueueRow, ScheduleRow
+from holdfast.store.verbs import limits, progress, queues, schedules, workers
 from tests.conformance.backends import Backend, PostgresBackend, SqliteBackend, prepare_postgres
 from tests.conformance.scene import HOUR, Scene
 from tests.servers.shared import Servers, versions
@@ -52,9 +52,11 @@ class Side:
             store.close()
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
-        """A whole table in the same form for both kinds, told without any statement of the move's own."""
+        """What of a table arrives, in the same form for both kinds, told without any statement of the move's own."""
+        names, where = PART.get(table, ((), "true"))
         if self.url.startswith("sqlite"):
-            found = self.backend.execute(f"SELECT * FROM {{}}{table}")
+            wanted = ", ".join(names) or "*"
+            found = self.backend.execute(f"SELECT {wanted} FROM {{}}{table} WHERE {where}")
             return sorted(found, key=repr)
         columns = [
             row[0:2]
@@ -65,10 +67,9 @@ class Side:
         ]  # fmt: skip
         plain = {"timestamp with time zone": "(extract(epoch FROM {}) * 1000000)::bigint", "uuid": "{}::text"}
         plain["json"] = "{}::text"
-        wanted = ", ".join(plain.get(kind, "{}").format(name) for name, kind in columns)
-        rows = self.backend.execute(
-            f"SELECT {wanted} FROM {{}}{table}".replace("{}" + table, f"{self.schema}.{table}")
-        )
+        kinds = dict(columns)
+        wanted = ", ".join(plain.get(kinds[name], "{}").format(name) for name in names or kinds)
+        rows = self.backend.execute(f"SELECT {wanted} FROM {{}}{table} WHERE {where}")
         return sorted(rows, key=repr)
 
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -85,6 +86,11 @@ class Side:
 
 QUICK = "?options=-c%20synchronous_commit%3Doff"
 """Nobody pulls the plug in these tests."""
+PART = {
+    "lines": (("queue", "key", "lane", "due", "id", "run"), "id IN (SELECT id FROM {}blocked)"),
+    "slots": (("name", "next_free"), "next_free IS NOT NULL"),
+}
+"""Of these the columns and rows of which more is kept than workers find out for themselves."""
 TABLES = tuple(table.name for table in (*OF_JOBS, *WHOLE))
 
 
@@ -167,9 +173,7 @@ def furnish(scene: Scene, jobs: int = 60) -> None:
         args = json.dumps({"text": ODD, "n": n}, ensure_ascii=bool(n % 2))
         scene.enqueue(4, args=args, priority=n % 3, meta={"n": n, "odd": ODD} if n % 2 else {})
         scene.enqueue(2, run_at=store.now() + HOUR, queue="später")
-        scene.enqueue(2, ordering_key=f"{ODD} {n % 2}")
-        if n % 2:
-            store.write(turns.give)
+        _line_up(scene, worker, n)
         claimed = scene.run(6, worker=worker, queue="run", args=args)
         store.write(progress.progress, claimed[0].lease, worker, claimed[0].job_id, claimed[0].run, 40, ODD)
         for job in claimed:
@@ -178,6 +182,8 @@ def furnish(scene: Scene, jobs: int = 60) -> None:
         decided = zip(claimed, [*outcomes, Succeeded()], strict=True)
         flush = [scene.decide(job, outcome) for job, outcome in decided]
         assert scene.settle(worker, flush, [claimed[0].lease]) == []
+    store.write(limits.declare_limits, [LimitRow("task:mail.send", '{"most": 2}')], [])
+    store.write(limits.set_limits, [LimitRow("queue:später", '{"most": 1}')])
     store.write(workers.unregister, worker)
     store.write(queues.declare_queues, [QueueRow("später", '{"x": 1.50}'), QueueRow("run")])
     store.write(
@@ -188,6 +194,19 @@ def furnish(scene: Scene, jobs: int = 60) -> None:
     store.write(schedules.remove_schedule, "täglich")
     store.write(schedules.note_job, "put", scene.ids.next())
     _plant(scene, store)
+
+
+def _line_up(scene: Scene, worker: str, n: int) -> None:
+    """Jobs that wait in lines, ordered and side by side: first ones, such that a note tells of, one that waits for its
+    retry and holds the turn, and such as a rate lets wait."""
+    rate = "queue:keyed/rate"
+    scene.store.write(limits.set_limits, [LimitRow(rate, '{"count": 1, "per": 3600000000}')])
+    scene.enqueue(2, queue="keyed", ordering_key=f"{ODD} {n}", limits=(f"{rate}|{n}",))
+    scene.enqueue(2, queue="keyed", limits=(f"{rate}|{n}", "task:mail.send"), share=ODD)
+    claimed = scene.claim_lined(worker)
+    later = Snooze(timedelta(hours=1)) if n % 24 else Raised(ValueError(ODD))
+    assert scene.settle(worker, [scene.decide(job, later) for job in claimed], [job.lease for job in claimed]) == []
+    scene.enqueue(2, queue="keyed", ordering_key=f"{ODD} {n}")
 
 
 def _schedule(name: str, *, declared: bool) -> ScheduleRow:

@@ -110,7 +110,7 @@ def test_a_role_without_rights(database: Database) -> None:
             admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA holdfast TO {role}".encode())
             assert "INSERT on jobs" in the(url, "role").data["enqueuer_lacks"]
             admin.execute(
-                "GRANT INSERT ON holdfast.jobs, holdfast.pending, holdfast.blocked, holdfast.arrivals, "
+                "GRANT INSERT ON holdfast.jobs, holdfast.pending, holdfast.blocked, holdfast.notes, "
                 f"holdfast.expiries TO {role}".encode()
             )
             found = the(url, "role")

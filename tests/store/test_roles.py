@@ -39,10 +39,10 @@ MAY: Mapping[str, Mapping[str, frozenset[str]]] = {
     "reader": privileges.READER,
 }
 ENQUEUE = {
-    "insert_jobs", "insert_ordered", "add_arrivals", "add_expiries", "existing_jobs", "forgotten_runs", "server_time",
-    "job_ids", "wait", "block",
+    "insert_jobs", "insert_lined", "add_notes", "add_expiries", "existing_jobs", "forgotten_runs", "server_time",
+    "job_ids", "wait", "block", "put_notes_back",
 }  # fmt: skip
-"""The last three follow from the others: ids and names of jobs can be read, rows of pending inserted."""
+"""The last four follow from the others: ids and names of jobs can be read, rows of pending, blocked and notes inserted."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from holdfast.core.errors import HoldfastError, SchemaMismatch, StoreError
-from holdfast.store.doctor import file, pauses, places, privileges, queue, schedules, server, turns
+from holdfast.store.doctor import file, lines, pauses, places, privileges, queue, schedules, server
 from holdfast.store.doctor.finding import Finding, Level, error, fine, span, warning
 from holdfast.store.open import SQLITE
 from holdfast.store.statement import Statement, Verb
@@ -189,7 +189,9 @@ def _examine_queue(read: Read, now: Callable[[], int], code: Code) -> Findings:
             # Nobody wants to run what is still there.
             return queue.check_moves(facts)
         found = [finding for check in queue.CHECKS for finding in check(facts)]
-        found += _tried("turns", lambda: read(turns.check, facts))
+        found += _tried("lines", lambda: read(lines.check_lines, facts))
+        found += _tried("slots", lambda: read(lines.check_slots, facts))
+        found += _tried("limits", lambda: read(lines.check_limits, facts))
         found += pauses.check(facts.pauses, facts.now)
         found += schedules.check(read(list_schedules), facts, code.schedules)
         return found if code.tasks is None else found + queue.check_declared(facts, code.tasks)

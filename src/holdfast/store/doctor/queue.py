@@ -28,6 +28,8 @@ LANES = 200
 """So many due lanes are looked at."""
 HEAD = 1000
 """So many due jobs of each."""
+ARRIVED = 10_000
+"""So many notes of jobs that have come, the first."""
 LEASES = 50
 """So many leases, the oldest."""
 
@@ -60,7 +62,7 @@ class Facts(msgspec.Struct, frozen=True):
     due: list[DueLane]
     lanes_left_out: int
     arrived: dict[str, int]
-    """Queues in which jobs wait for a worker to give turns, and about since when."""
+    """Queues in which jobs stand in lines that no worker has looked at yet, and about since when."""
     leases: list[Lease]
     unknown: dict[tuple[str, str], int]
     """Tasks of due jobs that nobody knows, as workers have noted them, and since when."""
@@ -106,20 +108,21 @@ def look(now: int) -> Verb[Facts]:
     looked_at: list[DueLane] = []
     for lane in due[:LANES]:
         place: dict[str, Any] = {"queue": lane.queue, "lane": lane.lane, "limit": HEAD}
-        rows = yield Statement("head_tasks", place)
+        rows = yield Statement("lined_tasks" if lane.lined else "head_tasks", place)
         tasks = [row[0] for row in rows if not halted.job(lane.queue, row[0])]
         served = {task for worker in serving(alive, lane.queue) for task in worker.tasks}
         known = sorted(task for task in served if not halted.job(lane.queue, task))
-        first = (yield Statement("doctor/overdue", {**place, "tasks": known})) if known else []
+        overdue = "doctor/overdue_lines" if lane.lined else "doctor/overdue"
+        first = (yield Statement(overdue, {**place, "tasks": known})) if known else []
         looked_at.append(DueLane(lane, sorted(tasks), tuple(first[0]) if first else None))
     leases = yield Statement("doctor/leases", {"limit": LEASES})
     noted = yield Statement("unknown_tasks")
     moves = yield from marks()
-    arrived: dict[str, int] = {}
-    for queue, job_id, free_since in (yield Statement("doctor/arrivals")):
-        since = free_since if job_id is None else timestamp_ms(job_id) * 1000
-        if not halted.queue(queue):
-            arrived[queue] = min(since, arrived.get(queue, since))
+    arrived = {
+        queue: timestamp_ms(first) * 1000
+        for queue, first in (yield Statement("doctor/arrived", {"limit": ARRIVED}))
+        if not halted.queue(queue)
+    }
     return Facts(
         now=now,
         workers=workers,

@@ -8,6 +8,7 @@ from typing import Any
 from holdfast.store.move.marks import fence
 from holdfast.store.move.tables import OF_JOBS, WHOLE, Table
 from holdfast.store.statement import Many, Row, Statement, Verb
+from holdfast.store.verbs.lines import arrive, note_gone
 from holdfast.store.verbs.retention import forget
 
 JOBS = 2000
@@ -64,11 +65,15 @@ def write_page(move: str, page: Page) -> Verb[None]:
     for table in OF_JOBS:
         if page[table.name]:
             yield Many(f"move/put/{table.name}", table.columns, page[table.name])
+    # The first claim looks at each of their lines.
+    yield from arrive((row[0], row[1], row[2], row[4]) for row in page["blocked"])
 
 
 def take_back(move: str, ids: list[str]) -> Verb[None]:
     """Delete jobs from the target again, with all that is kept of them."""
     yield from fence(move)
+    waiting = yield Statement("move/get/blocked", {"ids": ids})
+    yield from note_gone(((row[0], row[6]) for row in waiting), ran=False)
     yield Statement("move/drop_pending", {"ids": ids})
     yield Statement("move/drop_blocked", {"ids": ids})
     yield Statement("move/drop_finished", {"ids": ids})

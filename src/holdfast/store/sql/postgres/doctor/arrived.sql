@@ -1,0 +1,2 @@
+-- Queues in which jobs have come that no worker has seen to yet, each with the first of them.
+SELECT queue, min(id::text) FROM (SELECT queue, id FROM holdfast.notes WHERE run = 0 ORDER BY number LIMIT :limit::int) AS n GROUP BY queue

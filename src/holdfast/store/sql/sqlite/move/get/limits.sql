@@ -1,0 +1,1 @@
+SELECT name, settings, override FROM holdfast_limits

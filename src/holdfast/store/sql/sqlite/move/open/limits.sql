@@ -1,0 +1,1 @@
+DROP TRIGGER IF EXISTS holdfast_moved_limits
