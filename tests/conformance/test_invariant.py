@@ -9,7 +9,9 @@ import pytest
 
 from holdfast.core import outcomes as o
 from holdfast.core.unique import Unique, key_for
+from holdfast.store.records import LimitRow
 from holdfast.store.verbs.insert_unique import insert_unique
+from holdfast.store.verbs.limits import set_limits
 from tests.conformance.backends import SqliteBackend
 from tests.conformance.invariant import check, misplaced
 from tests.conformance.scene import Scene
@@ -17,7 +19,10 @@ from tests.conformance.scene import Scene
 
 @pytest.fixture
 def backend(tmp_path: Path) -> SqliteBackend:
-    """A job in each place: one waits, one runs, one has ended under the lease of the one that runs; two are unique."""
+    """A job in each place: one waits, one runs, one has ended under the lease of the one that runs; two are unique.
+
+    Of two jobs in order one runs, of two that need a slot one runs and the other waits for it, and one has just come.
+    """
     backend = SqliteBackend(str(tmp_path / "jobs.db"))
     with closing(backend.open()) as store:
         scene = Scene(store, backend)
@@ -28,10 +33,16 @@ def backend(tmp_path: Path) -> SqliteBackend:
         for job in scene.new(2, queue="unique"):
             key = key_for(Unique(key=job.job_id), job.task, job.queue, "")
             scene.store.write(insert_unique, [job.replace(unique_key=key)])
+        scene.store.write(set_limits, [LimitRow(SLOT, '{"most": 1}')])
+        scene.enqueue(2, queue="order", ordering_key="a")
+        scene.enqueue(2, queue="limit", limits=(SLOT,))
+        assert len(scene.claim_lined(worker)) == 2
+        scene.enqueue(1, queue="come", ordering_key="a")
     assert misplaced(backend.tables(), quiet=True) == []
     return backend
 
 
+SLOT = "queue:limit"
 RUNNING_WAITS = """INSERT INTO {}pending SELECT queue, 0, 1, id, task, 1, 1, 0 FROM {}jobs
     WHERE id NOT IN (SELECT id FROM {}finished UNION SELECT id FROM {}pending)"""
 
@@ -49,7 +60,7 @@ UNIQUE_ENDED = """INSERT INTO {}unique_keys SELECT '', id, NULL FROM {}finished"
         ("INSERT INTO {}finished SELECT id, 'failed', NULL, 1, 1, 0, NULL, NULL, NULL, 1, NULL FROM {}pending",
          "pending ×1, finished ×1"),
         (RUNNING_WAITS, "pending ×1, a lease ×1"),
-        ("INSERT INTO {}leases SELECT 'again', worker, jobs, '[]', 1 FROM {}leases", "a lease ×2"),
+        ("INSERT INTO {}leases SELECT 'again ' || id, worker, jobs, '[]', 1 FROM {}leases", "a lease ×2"),
         ("UPDATE {}leases SET released = '[\"nobody\"]'", "released what it never named"),
         ("UPDATE {}leases SET jobs = json_insert(jobs, '$[#]', jobs -> 0)", "names a job twice"),
         ("INSERT INTO {}leases VALUES ('empty', 'w', '[]', '[]', 1)", "owns nothing and is still there"),
@@ -62,6 +73,18 @@ UNIQUE_ENDED = """INSERT INTO {}unique_keys SELECT '', id, NULL FROM {}finished"
          "is shared by"),
         ("UPDATE {}unique_keys SET id = (SELECT id FROM {}finished)", "which has another"),
         (UNIQUE_ENDED, "which has ended"),
+        ("UPDATE {}lines SET id = NULL WHERE queue = 'order'", "run, and None has the turn"),
+        ("DELETE FROM {}lines WHERE queue = 'order'", "run, and None has the turn"),
+        ("UPDATE {}lines SET id = (SELECT id FROM {}blocked WHERE queue = 'order')", "run, and .* has the turn"),
+        ("UPDATE {}lines SET id = (SELECT id FROM {}finished) WHERE queue = 'limit'",
+         "has the turn, and neither runs nor waits for its retry"),
+        ("UPDATE {}lines SET slot = NULL WHERE queue = 'limit'", "nobody will look at that"),
+        ("DELETE FROM {}notes", "nobody will look at that"),
+        ("UPDATE {}slots SET used = 2", "says that 2 use it, and 1 do"),
+        ("DELETE FROM {}slots", "says that 0 use it, and 1 do"),
+        ("UPDATE {}limits SET override = '{\"most\": 0}'", "is used by 1, and 0 may"),
+        ("UPDATE {}limits SET override = '{\"most\": 2}'", "nobody will call it"),
+        ("UPDATE {}slots SET waiting = 0", "nobody will call it"),
     ],
 )  # fmt: skip
 def test_damage_is_noticed(backend: SqliteBackend, damage: str, said: str) -> None:

@@ -205,7 +205,10 @@ def _line_up(scene: Scene, worker: str, n: int) -> None:
     scene.enqueue(2, queue="keyed", limits=(f"{rate}|{n}", "task:mail.send"), share=ODD)
     claimed = scene.claim_lined(worker)
     later = Snooze(timedelta(hours=1)) if n % 24 else Raised(ValueError(ODD))
-    assert scene.settle(worker, [scene.decide(job, later) for job in claimed], [job.lease for job in claimed]) == []
+    assert (
+        scene.settle(worker, [scene.decide(job, later) for job in claimed], [job.lease for job in claimed])
+        == []
+    )
     scene.enqueue(2, queue="keyed", ordering_key=f"{ODD} {n}")
 
 

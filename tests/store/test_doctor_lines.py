@@ -48,6 +48,7 @@ def test_what_goes_on_is_fine(scene: Scene, key: str | None) -> None:
 @pytest.mark.parametrize("place", ["ended", "gone", "blocked"])
 def test_a_turn_that_is_held_by_nobody(scene: Scene, place: str) -> None:
     worker = scene.worker()
+    holder, run = GONE, 1
     if place == "ended":
         (job,) = scene.run(worker=worker)
         scene.finish(worker, [job])
@@ -55,8 +56,8 @@ def test_a_turn_that_is_held_by_nobody(scene: Scene, place: str) -> None:
         # As if its end had left the turn behind.
         scene.backend.execute("UPDATE {}jobs SET line = ? WHERE id = ?", KEY, holder)
     first, second = scene.enqueue(2, ordering_key=KEY)
-    if place != "ended":
-        holder, run = GONE if place == "gone" else second, 1
+    if place == "blocked":
+        holder = second
     scene.backend.execute("DELETE FROM {}notes")
     plant = "INSERT INTO {}lines (queue, key, id, run) VALUES (?, ?, ?, ?)"
     scene.backend.execute(plant, QUEUE, KEY, holder, run)
@@ -65,12 +66,8 @@ def test_a_turn_that_is_held_by_nobody(scene: Scene, place: str) -> None:
     assert holder in found.what
     assert KEY in found.what
     assert goes_on(scene, worker)
-    if place == "ended":
-        assert f"holdfast jobs delete {holder}" in found.remedy
-        scene.store.write(jobs.delete, holder)
-    else:
-        assert "table of lines" in found.remedy
-        scene.backend.execute(f"UPDATE {{}}lines SET id = NULL, due = {ago(scene, 0)} WHERE key = ?", KEY)
+    assert "set id to NULL and due to the time now" in found.remedy
+    scene.backend.execute(f"UPDATE {{}}lines SET id = NULL, due = {ago(scene, 0)} WHERE key = ?", KEY)
     assert goes_on(scene, worker, first)
     assert fine(scene)
 
@@ -193,7 +190,7 @@ def test_what_has_left_and_is_not_seen_to_counts(scene: Scene) -> None:
     assert fine(scene)
 
 
-@pytest.mark.parametrize("damage", ["wake_at = NULL", "waiting = false", "missing"])
+@pytest.mark.parametrize("damage", ["asleep", "not waiting", "missing"])
 def test_lines_that_wait_for_a_slot_and_are_not_called(scene: Scene, damage: str) -> None:
     worker = scene.worker()
     scene.store.write(set_limits, [LIMIT])
@@ -204,7 +201,8 @@ def test_lines_that_wait_for_a_slot_and_are_not_called(scene: Scene, damage: str
     if damage == "missing":
         scene.backend.execute("DELETE FROM {}slots")
     else:
-        scene.backend.execute(f"UPDATE {{}}slots SET wake_at = NULL, {damage}")
+        waiting = str(damage == "asleep").lower()
+        scene.backend.execute(f"UPDATE {{}}slots SET wake_at = NULL, waiting = {waiting}")
     found = the(scene, "slots")
     assert (found.level, found.data["slot"]) == ("error", SLOT)
     assert "nobody will call them" in found.what
@@ -230,7 +228,9 @@ def test_lines_that_nobody_calls_in_time(scene: Scene) -> None:
 
 def test_limits_of_what_nobody_declares_are_named(scene: Scene) -> None:
     assert the(scene, "limits").what == "no limits are set"
-    scene.store.write(set_limits, [LimitRow("queue:gone", '{"most": 2}'), LimitRow("task:mail.send", '{"most": 2}')])
+    scene.store.write(
+        set_limits, [LimitRow("queue:gone", '{"most": 2}'), LimitRow("task:mail.send", '{"most": 2}')]
+    )
     assert the(scene, "limits").data["undeclared"] == [], "without a worker nobody can say"
     scene.worker()
     found = the(scene, "limits")

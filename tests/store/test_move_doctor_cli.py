@@ -52,11 +52,11 @@ def test_move(run, way: Road) -> None:  # type: ignore[no-untyped-def]
     assert said.code == 0
     assert said.out.splitlines()[0].split() == ["TABLE", "ROWS", "SOURCE", "TARGET"]
     jobs = next(line.split() for line in said.out.splitlines() if line.startswith("jobs"))
-    assert jobs[1] == "15"
+    assert jobs[1] == "19"
     assert jobs[2] == jobs[3]
-    assert "Copying: 15 of 15 jobs" in said.err
-    assert "Comparing: 15 of 15 jobs" in said.err
-    assert "Moved 15 jobs in " in said.err
+    assert "Copying: 19 of 19 jobs" in said.err
+    assert "Comparing: 19 of 19 jobs" in said.err
+    assert "Moved 19 jobs in " in said.err
     assert "Both sides hold the same." in said.err
     again = run("move", way.source.url, way.target.url)
     assert (again.code, again.out) == (0, "")
@@ -66,7 +66,7 @@ def test_move(run, way: Road) -> None:  # type: ignore[no-untyped-def]
 def test_move_for_programs(run, way: Road) -> None:  # type: ignore[no-untyped-def]
     said = run("move", way.source.url, way.target.url, "--json")
     document = json.loads(said.out)
-    assert (said.code, document["jobs"], document["copied"]) == (0, 15, 15)
+    assert (said.code, document["jobs"], document["copied"]) == (0, 19, 19)
     assert [t["table"] for t in document["tables"]][:2] == ["jobs", "pending"]
     assert document["to"] == way.target.url
 
@@ -76,7 +76,7 @@ def test_move_undone(run, way: Road) -> None:  # type: ignore[no-untyped-def]
         way.move(Stop("Comparing"))
     said = run("move", way.source.url, way.target.url, "--undo")
     assert said.code == 0
-    assert "is open again; 15 jobs of it were deleted from the target" in said.err
+    assert "is open again; 19 jobs of it were deleted from the target" in said.err
     refused = run("move", way.source.url, way.target.url, "--undo")
     assert refused.code == 1
     assert refused.err.startswith("Error: no move from ")
@@ -118,7 +118,7 @@ def test_a_bar_on_the_terminal(way: Road) -> None:
     os.close(ours)
     assert done.returncode == 0
     assert "Copying" in drawn
-    assert "15/15" in drawn
+    assert "19/19" in drawn
     assert "Both sides hold the same" in drawn
 
 

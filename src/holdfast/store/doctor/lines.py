@@ -81,16 +81,11 @@ def check_limits(facts: Facts) -> Verb[list[Finding]]:
 
 
 def _held(queue: str, key: str, job_id: str, place: str) -> Finding:
-    way = "set id to NULL and due to the time now in its row of the table of lines: workers then go on with the next"
-    remedy = (
-        f"{A_BUG} `holdfast jobs delete {job_id}` frees the turn; or {way}"
-        if place == "finished"
-        else f"{A_BUG} To mend it, {way}"
-    )
     return error(
         "lines",
         f"the turn of {_name(queue, key)} is held by job {job_id}, {PLACES[place]}: the jobs behind it never run",
-        remedy,
+        f"{A_BUG} To mend it, set id to NULL and due to the time now in its row of the table of lines: workers then go on "
+        "with the next",
         queue=queue, key=key, job=job_id, place=place,
     )  # fmt: skip
 
