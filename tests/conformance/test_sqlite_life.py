@@ -137,6 +137,33 @@ def test_a_foreign_writer_is_waited_for(backend: SqliteBackend) -> None:
         assert len(backend.tables().jobs) == 2
 
 
+def test_a_write_gets_in_between_foreign_transactions(backend: SqliteBackend) -> None:
+    """Of a program that begins the next as soon as one has ended: the lock is free for microseconds only."""
+    held, stop = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        with closing(sqlite3.connect(backend.path, timeout=30, isolation_level=None)) as foreign:
+            while not stop.is_set():
+                foreign.execute("BEGIN IMMEDIATE")
+                held.set()
+                time.sleep(0.004)
+                foreign.execute("COMMIT")
+
+    with closing(backend.open()) as store:
+        scene = Scene(store, backend)
+        thread = threading.Thread(target=occupy)
+        thread.start()
+        try:
+            for _ in range(3):
+                held.clear()
+                assert held.wait(30)
+                scene.enqueue()  # StoreLocked after 30 s
+        finally:
+            stop.set()
+            thread.join(30)
+    assert len(backend.tables().jobs) == 3
+
+
 def test_opening_waits_for_no_writer(backend: SqliteBackend) -> None:
     backend.open().close()
     with closing(sqlite3.connect(backend.path, isolation_level=None)) as foreign:

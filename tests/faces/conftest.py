@@ -15,6 +15,7 @@ import pytest
 
 APPLICATION = """
 import time
+from pathlib import Path
 from holdfast import Holdfast
 
 app = Holdfast("sqlite:///jobs.db")
@@ -36,8 +37,9 @@ def fail(why: str) -> None:
 
 
 @app.task
-def sleep(seconds: float) -> None:
-    time.sleep(seconds)
+def hold(until: str) -> None:
+    while not Path(until).exists():
+        time.sleep(0.02)
 """
 
 

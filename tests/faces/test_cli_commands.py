@@ -127,7 +127,7 @@ def test_worker_says_what_it_serves(holdfast: Run, project: Path) -> None:
     for words in (
         f"sqlite:///{project}/jobs.db",
         "default, mail",
-        "app.greet, app.sleep, mail.send",
+        "app.greet, app.hold, mail.send",
         "5 async, 2 threads",
     ):
         assert words in answer.err
@@ -180,12 +180,21 @@ def test_several_workers(holdfast: Run) -> None:
 
 
 def test_worker_ends_gently(project: Path, holdfast: Run) -> None:
-    ids(holdfast("enqueue", "app.sleep", '{"seconds": 1}'))
-    with subprocess.Popen(
-        command("--app", "app:app", "worker"), cwd=project, env=environment(), stderr=subprocess.PIPE
-    ) as worker:
-        wait_until(lambda: holdfast("jobs", "list", "--state", "running", "--json").json["jobs"])
-        worker.terminate()
+    ids(holdfast("enqueue", "app.hold", '{"until": "told"}'))
+    log = project / "log"
+    with (
+        log.open("wb") as err,
+        subprocess.Popen(
+            command("--app", "app:app", "worker"), cwd=project, env=environment(), stderr=err
+        ) as worker,
+    ):
+        try:
+            wait_until(lambda: holdfast("jobs", "list", "--state", "running", "--json").json["jobs"])
+            worker.terminate()
+            wait_until(lambda: "is ending" in log.read_text())
+            assert worker.poll() is None
+        finally:
+            (project / "told").touch()
         assert worker.wait(30) == 0
     assert holdfast("stats", "--json").json["jobs"]["succeeded"] == 1
 
@@ -347,7 +356,7 @@ def test_a_worker_is_listed(holdfast: Run, project: Path) -> None:
     assert found["pid"] == worker.pid
     assert found["state"] == "alive"
     assert found["queues"] == ["mail"]
-    assert found["tasks"] == ["app.greet", "mail.send", "app.fail", "app.sleep"]
+    assert found["tasks"] == ["app.greet", "mail.send", "app.fail", "app.hold"]
     assert found["running"] == []
     assert datetime.fromisoformat(found["started_at"])
     assert found["id"] in text

@@ -44,14 +44,15 @@ def test_it_fires_on_time_and_says_for_when(app: Holdfast, start_worker: StartWo
     def note(ctx: Any, n: int) -> None:
         seen.put((time.time(), {**ctx.meta, "n": n}))
 
-    start_worker()
+    # It looks by itself only every minute: what comes on time was waited for.
+    start_worker(poll_interval=60)
     late: list[float] = []
     for _ in range(5):
-        at, meta = seen.get(timeout=10)
+        at, meta = seen.get(timeout=20)
         assert (meta["n"], meta["schedule"]) == (3, "often")
         late.append(at - datetime.fromisoformat(meta["scheduled_for"]).timestamp())
-    # By the server's clock, which is this machine's here. The best of some: the machine is busy.
-    assert -0.02 < min(late) < 0.05, late
+    # By the server's clock, which is this machine's here. The best of some: the machine may be busy.
+    assert -0.02 < min(late) < 0.3, late
 
 
 def test_one_put_by_another_process_is_heard_of(

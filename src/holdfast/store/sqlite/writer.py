@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Generator
 
 from holdfast.core.errors import StoreError, StoreLocked
@@ -14,6 +15,8 @@ from holdfast.store.sqlite.filelock import FileLock
 
 BUSY_SECONDS = 30.0
 """How long a write waits for others before it is an error."""
+LOOK = 0.0015
+"""Seconds between two looks whether a foreign connection has let go of SQLite's lock."""
 
 
 class SqliteSession:
@@ -24,6 +27,7 @@ class SqliteSession:
         self._place = place
         self._clock = clock
         self._connection = connect(place, timeout=BUSY_SECONDS)
+        self._connection.execute("PRAGMA busy_timeout = 0")  # `_begin` waits
         self._turn = FileLock(f"{place.path}-writers")
 
     def take_turn(self, *, wait: bool) -> bool:
@@ -39,7 +43,7 @@ class SqliteSession:
     def transaction(self) -> Generator[SqliteAdapter]:
         connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             yield SqliteAdapter(connection, self._clock)
             connection.execute("COMMIT")
         except BaseException as error:
@@ -49,6 +53,23 @@ class SqliteSession:
             if isinstance(error, sqlite3.Error):
                 raise translate(error, self._place.path) from error
             raise
+
+    def _begin(self) -> None:
+        """Wait for SQLite's own lock, which only a foreign connection can hold now.
+
+        SQLite would look at it with pauses that grow to 100 ms, and a program that begins its next transaction as soon
+        as one has ended would keep it from a write for as long as that goes on.
+        """
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+            else:
+                return
+            time.sleep(LOOK)
 
     def kept_waiting(self) -> StoreError:
         return StoreLocked(
