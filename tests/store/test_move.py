@@ -29,8 +29,8 @@ from holdfast.store.verbs.insert import insert
 from tests.conformance import invariant
 from tests.conformance.scene import HOUR, QUEUE, Scene, new_ids
 from tests.servers.shared import Servers, versions
-from tests.store.test_doctor_queue import age
 from tests.store.moving import DIRECTIONS, NEWEST, Road, Side, Stop, furnish, road
+from tests.store.test_doctor_queue import age
 
 pytestmark = pytest.mark.skipif(not versions(), reason="no PostgreSQL here")
 

@@ -42,7 +42,7 @@ ENQUEUE = {
     "insert_jobs", "insert_lined", "add_notes", "add_expiries", "existing_jobs", "forgotten_runs", "server_time",
     "job_ids", "wait", "block", "put_notes_back",
 }  # fmt: skip
-"""The last four follow from the others: ids and names of jobs can be read, rows of pending, blocked and notes inserted."""
+"""The last four follow from the others: ids and names of jobs can be read, rows of pending, blocked, notes inserted."""
 
 
 @dataclass

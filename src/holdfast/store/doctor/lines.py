@@ -84,8 +84,8 @@ def _held(queue: str, key: str, job_id: str, place: str) -> Finding:
     return error(
         "lines",
         f"the turn of {_name(queue, key)} is held by job {job_id}, {PLACES[place]}: the jobs behind it never run",
-        f"{A_BUG} To mend it, set id to NULL and due to the time now in its row of the table of lines: workers then go on "
-        "with the next",
+        f"{A_BUG} To mend it, set id to NULL and due to the time now in its row of the table of lines: workers then go "
+        "on with the next",
         queue=queue, key=key, job=job_id, place=place,
     )  # fmt: skip
 
@@ -135,8 +135,8 @@ def _uncalled(name: str, queue: str, key: str) -> Finding:
 def _late(name: str, seconds: float) -> Finding:
     return warning(
         "slots",
-        f"slot {name!r} should have been looked at {span(seconds)} ago although workers live: jobs that wait for it don't "
-        "go on",
+        f"slot {name!r} should have been looked at {span(seconds)} ago although workers live: jobs that wait for it "
+        "don't go on",
         "See what locks its row, and the workers' logs; workers that are too busy to take more jobs look later",
         slot=name, seconds=seconds,
     )  # fmt: skip

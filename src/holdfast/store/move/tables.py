@@ -60,9 +60,9 @@ WHOLE = (
     Table("schedules", ScheduleRecord.__struct_fields__),
     Table("unknown_tasks", ("queue", "task", "since"), key=2),
 )
-"""Small tables, taken along in one piece. Of lines only those whose turn is held by a job that waits for its retry, and of
-slots only until when a rate has spaced its jobs out: nothing runs, and what else there is to know of a line, workers
-find out as soon as a note tells them to look."""
+"""Small tables, taken along in one piece. Of lines only those whose turn is held by a job that waits for its retry, and
+of slots only until when a rate has spaced its jobs out: nothing runs, and what else there is to know of a line,
+workers find out as soon as a note tells them to look."""
 
 LEFT = frozenset(
     {
