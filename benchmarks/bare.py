@@ -90,7 +90,7 @@ def enqueue_sqlite(url: str, number: int, batch: int) -> float:
     began = time.perf_counter()
     for begin in range(0, number, batch):
         now = time.time_ns() // 1000
-        rows = [(i, "default", "noop", 0, ARGS, None, None, None, 0, now) for i in ids[begin : begin + batch]]
+        rows = [(i, "default", "noop", 0, ARGS, None, None, None, 0, None, now) for i in ids[begin : begin + batch]]
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(jobs, rows)
         connection.executemany(pending, rows)
@@ -164,21 +164,26 @@ def enqueue_postgres(url: str, number: int, batch: int) -> float:
 
     connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
     cursor = psycopg.RawCursor(connection)
-    insert, names = postgres_sql("insert_jobs")
+    insert, names = postgres_sql("insert_job" if batch == 1 else "insert_jobs")
+    same = {
+        "queue": "default",
+        "task": "noop",
+        "priority": 0,
+        "args": ARGS,
+        "meta": None,
+        "overrides": None,
+        "run_at": None,
+        "delay": 0,
+        "unique_key": None,
+    }
     ids = IDS.take(number)
     began = time.perf_counter()
     for begin in range(0, number, batch):
         some = ids[begin : begin + batch]
-        same = {
-            "queue": "default",
-            "task": "noop",
-            "priority": 0,
-            "args": ARGS,
-            "meta": None,
-            "overrides": None,
-            "run_at": None,
-            "delay": 0,
-        }
+        if batch == 1:
+            row = same | {"id": some[0]}
+            cursor.execute(insert, [row[name] for name in names])
+            continue
         columns = {key: array([value] * len(some)) for key, value in same.items()} | {"id": array(some)}
         cursor.execute(insert, [columns[name] for name in names])
     seconds = time.perf_counter() - began

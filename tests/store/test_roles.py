@@ -39,8 +39,8 @@ MAY: Mapping[str, Mapping[str, frozenset[str]]] = {
     "reader": privileges.READER,
 }
 ENQUEUE = {
-    "insert_jobs", "insert_lined", "add_notes", "add_expiries", "existing_jobs", "forgotten_runs", "server_time",
-    "job_ids", "wait", "block", "put_notes_back",
+    "insert_job", "insert_jobs", "insert_lined", "add_notes", "add_expiries", "existing_jobs", "forgotten_runs",
+    "server_time", "job_ids", "wait", "block", "put_notes_back",
 }  # fmt: skip
 """The last four follow from the others: ids and names of jobs can be read, rows of pending, blocked, notes inserted."""
 

@@ -22,7 +22,8 @@ MAX_MS = (1 << 48) - 1
 _LOW_BITS = 48
 _LOW_END = 1 << _LOW_BITS
 _STEP_BYTES = 4
-_SEED_BYTES = 10
+_SEED_STEPS = 3
+_AT_HAND = 512
 
 _CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -45,11 +46,26 @@ class IdSource:
         """The upper 26 bits of the counter."""
         self._low = 0
         """The lower 48 bits of it: the last group of the text, so that a batch formats little else."""
+        self._prefix = ""
+        """The text of all but the lower bits, as of the latest id."""
+        self._steps: list[int] = []
+        """Random steps at hand: a system call for each id would cost more than all the rest."""
         self._stale = True
 
     def next(self) -> str:
         """One new id."""
-        return self.take(1)[0]
+        with self._lock:
+            ms = self._clock_ms()
+            if ms > self._ms or self._stale:
+                self._follow(ms)
+            if not self._steps:
+                self._steps = self._random_steps(_AT_HAND)
+            low = self._low + self._steps.pop() + 1
+            if low >= _LOW_END:
+                low -= _LOW_END
+                self._carry()
+            self._low = low
+            return f"{self._prefix}{low:012x}"
 
     def take(self, n: int) -> list[str]:
         """`n` new ids in growing order; cheaper by the piece than `next`."""
@@ -57,17 +73,14 @@ class IdSource:
             return []
         ids: list[str] = []
         with self._lock:
-            # One call for both: on a quiet system each id begins a millisecond, and entropy is a system call.
-            random = self._entropy(_SEED_BYTES + _STEP_BYTES * n)
-            self._follow_clock(random[:_SEED_BYTES])
-            steps = memoryview(random)[_SEED_BYTES:].cast("I")
-            prefix, low = self._prefix(), self._low
-            for step in steps:
+            self._follow(self._clock_ms())
+            prefix, low = self._prefix, self._low
+            for step in self._random_steps(n):
                 low += step + 1
                 if low >= _LOW_END:
                     low -= _LOW_END
                     self._carry()
-                    prefix = self._prefix()
+                    prefix = self._prefix
                 ids.append(f"{prefix}{low:012x}")
             self._low = low
         return ids
@@ -79,21 +92,31 @@ class IdSource:
         longer there may have held it.
         """
         self._lock = Lock()
+        self._steps = []
         self._stale = True
 
-    def _follow_clock(self, seed: bytes) -> None:
-        now = min(self._clock_ms(), MAX_MS)
-        if now > self._ms:
-            self._begin(now, seed)
-        elif self._stale:
-            self._begin(self._ms + 1, seed)
+    def _random_steps(self, n: int) -> list[int]:
+        return memoryview(self._entropy(_STEP_BYTES * n)).cast("I").tolist()
 
-    def _begin(self, ms: int, seed: bytes) -> None:
+    def _follow(self, now: int) -> None:
+        now = min(now, MAX_MS)
+        if now > self._ms:
+            self._begin(now)
+        elif self._stale:
+            self._begin(self._ms + 1)
+
+    def _begin(self, ms: int) -> None:
         """Start on a millisecond, at a random number with the top bit clear: room to count in."""
-        counter = int.from_bytes(seed, "big") >> (8 * _SEED_BYTES - COUNTER_BITS + 1)
+        if len(self._steps) < _SEED_STEPS:
+            self._steps = self._random_steps(_AT_HAND)
+        counter = 0
+        for _ in range(_SEED_STEPS):
+            counter = counter << 8 * _STEP_BYTES | self._steps.pop()
+        counter >>= 8 * _STEP_BYTES * _SEED_STEPS - COUNTER_BITS + 1
         self._ms = ms
         self._high, self._low = counter >> _LOW_BITS, counter & (_LOW_END - 1)
         self._stale = False
+        self._format()
 
     def _carry(self) -> None:
         self._high += 1
@@ -102,11 +125,12 @@ class IdSource:
             # stay as they are.
             self._ms += 1
             self._high = 0
+        self._format()
 
-    def _prefix(self) -> str:
-        """The text up to the last group: time, version 7, 12 bits, variant 2, 14 bits."""
-        time = f"{self._ms:012x}"
-        return f"{time[:8]}-{time[8:]}-{0x7000 | self._high >> 14:04x}-{0x8000 | self._high & 0x3FFF:04x}-"
+    def _format(self) -> None:
+        """Write the text up to the last group: time, version 7, 12 bits, variant 2, 14 bits."""
+        time, high = f"{self._ms:012x}", self._high
+        self._prefix = f"{time[:8]}-{time[8:]}-{0x7000 | high >> 14:04x}-{0x8000 | high & 0x3FFF:04x}-"
 
 
 def parse(value: str | UUID) -> str:

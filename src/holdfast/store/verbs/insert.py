@@ -61,7 +61,11 @@ def _insert_plain(jobs: Sequence[NewJob]) -> Verb[int]:
     if not jobs:
         return 0
     rows = [_row(job) for job in jobs]
-    inserted: int = (yield Many("insert_jobs", COLUMNS, rows))[0][0]
+    inserted: int
+    if len(rows) == 1:
+        inserted = len((yield Statement("insert_job", dict(zip(COLUMNS, rows[0], strict=True)))))
+    else:
+        inserted = (yield Many("insert_jobs", COLUMNS, rows))[0][0]
     if inserted == len(rows):
         yield Many("insert_pending", COLUMNS, rows)
         yield Wake(due=tuple(_first_due(jobs).values()))
