@@ -81,16 +81,19 @@ class Runner:
 
     async def run_async(self, run: Run) -> o.Outcome:
         """Run an async handler, in a task of its own."""
-        return self._in_time(run, await self._run_async(run))
-
-    async def _run_async(self, run: Run) -> o.Outcome:
         early = self._not_begun(run)
         if early is not None:
-            return early
+            return self._in_time(run, early)
         context = self._begin(run)
+        if run.handler.chain is None:
+            outcome = await self._call_async(run, context)
+        else:
+            outcome = await self._call_chain(run, context)
+        return outcome if run.will is None else self._in_time(run, outcome)
+
+    async def _call_chain(self, run: Run, context: JobContext) -> o.Outcome:
         handler = run.handler
-        if handler.chain is None:
-            return await self._call_async(run, context)
+        assert handler.chain is not None
         _RUN.set(run)
         try:
             return handler.checked(await handler.chain(context))

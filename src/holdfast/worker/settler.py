@@ -169,6 +169,7 @@ class Settler:
         self._flushed_at = now
         flushes: dict[Life, _Flush] = {}
         at = self._clock.now()
+        told = bool(self._observers)
         for run, outcome in batch:
             if run.over:
                 logger.info("%r ended after it had lost its lease; what it decided was refused", run)
@@ -182,7 +183,7 @@ class Settler:
             if flush is None:
                 flush = flushes[lease.life] = _Flush(lease.life)
             flush.add(run, with_captured(decide(run.job, outcome, run.policy, at), run))
-            if self._observers:
+            if told:
                 self._observers.decided(run.job, outcome)
         return all(self._write(flush) for flush in flushes.values())
 
