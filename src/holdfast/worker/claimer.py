@@ -391,7 +391,11 @@ class Claimer:
         self._has_worked = self._has_worked or bool(taken.jobs)
         self.pulse.worked()
         self._lanes.notes_at(taken.look_at)
-        if len(taken.jobs) < limit:
+        if not ask.all_kinds:
+            # What has no room was left where it is.
+            if not taken.jobs:
+                self._narrow_again_at = now + max(STALE / 10, DEAR * (monotonic() - now))
+        elif len(taken.jobs) < limit:
             again = since + int(self._options.poll * SECOND) if not taken.jobs else None
             self._lines.emptied(plan, since, again)
 

@@ -41,8 +41,7 @@ ROUNDS = 3
 ENDLESS = 1 << 30
 """Jobs of a line: nobody counts them."""
 STUCK = 100_000
-"""Microseconds until another look at a line whose next job could not be taken: a caller's transaction holds it, or its
-task is not known to this worker."""
+"""Microseconds until another look at a line whose next job could not be taken: a caller's transaction holds it."""
 
 
 class Order(NamedTuple):
@@ -160,7 +159,7 @@ def claim_lined(order: Order) -> Verb[Taken]:
         held[name].waiting = bool(call.others)
     slots.free(held, gone)
     jobs = yield from _take(places, order, tasks, rules, held, now)
-    yield from _set_lines(places, held, calls, now, crowded=bool(order.lanes) and len(places) >= order.limit)
+    yield from _set_lines(places, held, calls, order, now)
     _set_slots(held, calls, rules, now)
     yield from slots.write(held.values())
     if jobs:
@@ -170,7 +169,7 @@ def claim_lined(order: Order) -> Verb[Taken]:
         unique = [job for job in jobs if job.unique is not None]
         if unique:
             yield from release_started(unique)
-    yield Wake(lines=_due(places.values()))
+    yield Wake(lines=_due(places.values(), now))
     times = [row[0] for row in (yield Statement("next_wake"))]
     if again is not None:
         times.append(again)
@@ -431,9 +430,8 @@ def _set_lines(
     places: Mapping[Key, _Place],
     held: Mapping[str, Slot],
     calls: Mapping[str, _Call],
+    order: Order,
     now: int,
-    *,
-    crowded: bool,
 ) -> Verb[None]:
     """Say of each line when a claim is to look at it again, or what it waits for.
 
@@ -441,9 +439,11 @@ def _set_lines(
         places: the lines.
         held: the slots that they need, locked.
         calls: which of those were found to have room.
+        order: what was asked for.
         now: the store's time.
-        crowded: there may be more lines behind those that were picked: none may stay in front for nothing.
     """
+    # There may be more lines behind those that were picked: none may stay in front for nothing.
+    crowded = bool(order.lanes) and len(places) >= order.limit
     # What is the next now, where it is not what it was.
     yield from _read_heads(
         [place for place in places.values() if place.sent and not is_ordered(place.line.key)]
@@ -464,8 +464,11 @@ def _set_lines(
         elif place.short_of is not None:
             short.append(place)
             continue
-        elif (place.asked and not place.got) or (crowded and not place.candidate and line.due is not None):
+        elif place.asked and not place.sent and head.task in order.tasks:
             line.due = now + STUCK
+        elif crowded and not place.sent and line.due is not None:
+            # Out of the way of those behind it. Others may take what this worker doesn't, or has no room for.
+            line.due = now + STUCK if head.task in order.tasks else now
         elif done:
             # Behind those that have not had their turn, also those that have come just now.
             line.due = now + 1
@@ -514,12 +517,13 @@ def _set_slots(held: Mapping[str, Slot], calls: Mapping[str, _Call], rules: Rule
             slot.wake_at = room_at(rule, slot, now)
 
 
-def _due(places: Iterable[_Place]) -> tuple[tuple[str, int, int], ...]:
+def _due(places: Iterable[_Place], now: int) -> tuple[tuple[str, int, int], ...]:
     """The earliest time of each lane at which a line may go on of which that was not known."""
     first: dict[tuple[str, int], int] = {}
     for place in places:
-        line = place.line
-        if line.due is not None and line.due != place.was_due:
+        line, before = place.line, place.was_due
+        passed_over = not place.sent and before is not None and line.due == now > before
+        if line.due is not None and line.due != before and not passed_over:
             lane = (line.queue, line.lane)
             first[lane] = min(line.due, first.get(lane, line.due))
     return tuple((*lane, due) for lane, due in first.items())
