@@ -58,7 +58,9 @@ def drained(store: str, place: str, history: int, number: int, interval: str) ->
         with closing(open_store(url)) as filled:
             fill(filled, number)
         rate = number / worked(url, HOLDFAST_BENCH_CLEANUP=interval)
-        [(left,)] = ask(store, url, "SELECT count(*) FROM {}finished WHERE expires_at IS NOT NULL AND run = 0")
+        [(left,)] = ask(
+            store, url, "SELECT count(*) FROM {}finished WHERE expires_at IS NOT NULL AND run = 0"
+        )
         return rate, left
 
 

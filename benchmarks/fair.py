@@ -75,7 +75,9 @@ def waited(store: str, place: str, task: str, number: int, late: bool, settings:
 def newest(store: str, url: str, few: list[NewJob]) -> list[tuple[str, None]]:
     """Those of a few jobs that have ended."""
     ids = ", ".join(repr(job.job_id) for job in few)
-    return [(str(row[0]), None) for row in ask(store, url, f"SELECT id FROM {{}}finished WHERE id IN ({ids})")]
+    return [
+        (str(row[0]), None) for row in ask(store, url, f"SELECT id FROM {{}}finished WHERE id IN ({ids})")
+    ]
 
 
 def until_begun(store: str, url: str, number: int) -> None:
@@ -87,7 +89,11 @@ def until_begun(store: str, url: str, number: int) -> None:
 
 
 def earliest(store: str, url: str, column: str, which: str) -> float:
-    at = f"min({column})" if store == "sqlite" else f"(date_part('epoch', min({column})) * 1e6::float8)::bigint"
+    at = (
+        f"min({column})"
+        if store == "sqlite"
+        else f"(date_part('epoch', min({column})) * 1e6::float8)::bigint"
+    )
     joined = "{}finished AS f JOIN {}jobs AS j ON j.id = f.id"
     [(first,)] = ask(store, url, f"SELECT {at} FROM {joined} WHERE {which}")
     return float(first) / 1e6

@@ -38,10 +38,30 @@ def run(stores: dict[str, str], *, quick: bool) -> list[Row]:
             held_spread.append(levels(store, place, number, 1, over(keys), snapshot=True))
             held_one.append(levels(store, place, number, 10, over(1), snapshot=True))
         rows += [
-            median_row(f"{keys} keys, limit 1", store, list(zip([s[0] for s in spread], plain)), "jobs/s", 0.3),
-            median_row(f"plain beside {number} of one key, limit 10", store, list(zip(beside, plain)), "jobs/s", 0.8),
-            median_row(f"plain beside {keys} waiting lines", store, list(zip(waiting, plain)), "jobs/s", 0.95),
-            median_row("one key, limit 10", store, list(zip([s[0] for s in one], plain)), "jobs/s", None),
+            median_row(
+                f"{keys} keys, limit 1",
+                store,
+                list(zip([s[0] for s in spread], plain, strict=True)),
+                "jobs/s",
+                0.3,
+            ),
+            median_row(
+                f"plain beside {number} of one key, limit 10",
+                store,
+                list(zip(beside, plain, strict=True)),
+                "jobs/s",
+                0.8,
+            ),
+            median_row(
+                f"plain beside {keys} waiting lines",
+                store,
+                list(zip(waiting, plain, strict=True)),
+                "jobs/s",
+                0.95,
+            ),
+            median_row(
+                "one key, limit 10", store, list(zip([s[0] for s in one], plain, strict=True)), "jobs/s", None
+            ),
         ]
         for name, found in (
             (f"{keys} keys", spread),
@@ -87,7 +107,7 @@ def others(store: str, place: str, number: int, held: int, limit: int, shape: Sh
     """Plain jobs per second beside so many limited ones in another queue, of which none is new any more."""
     with fresh(store, place) as url, closing(open_store(url)) as filled:
         put_limited(filled, held, limit, shape)
-        begin = Order("", "", [], 0, ["noop"], lambda queue: False)
+        begin = Order("", "", [], 0, ["noop"], lambda _: False)
         while filled.write(claim_lined, begin).look_at == 0:
             pass
         put(filled, new_jobs(number))

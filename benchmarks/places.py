@@ -162,7 +162,7 @@ def ends(store: str, url: str, queue: str = "default") -> list[tuple[str, float]
     rows = ask(
         store,
         url,
-        f"SELECT f.id, {at} FROM {{}}finished AS f JOIN {{}}jobs AS j ON j.id = f.id "  # noqa: S608
+        f"SELECT f.id, {at} FROM {{}}finished AS f JOIN {{}}jobs AS j ON j.id = f.id "
         f"WHERE j.queue = '{queue}' ORDER BY f.finished_at",
     )
     return [(str(row[0]), row[1] / 1e6) for row in rows]
