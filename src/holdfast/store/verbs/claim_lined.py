@@ -395,9 +395,10 @@ def _take(
         (place for place in places.values() if place.candidate),
         key=lambda p: (rank.get(p.line.queue, len(rank)), p.line.queue, -p.line.lane, not p.called, p.order),
     )
-    jobs: list[Claimed] = []
+    groups = {group: n for n, group in enumerate(dict.fromkeys((p.line.queue, p.line.lane) for p in going))}
+    seats: list[tuple[int, int, int, Claimed]] = []
     for _ in range(ROUNDS):
-        left = order.limit - len(jobs)
+        left = order.limit - len(seats)
         wanted = [_wanted(place, rules) for place in going]
         share_out(wanted, free, left)
         for place, line in zip(going, wanted, strict=True):
@@ -406,9 +407,12 @@ def _take(
         if not asking:
             break
         taken = yield from _taken(asking, order, tasks)
-        for place in asking:
+        for place, line in zip(going, wanted, strict=True):
+            if not place.asked:
+                continue
             got = taken.get(place.line.name, [])
-            jobs += got
+            for n, job in enumerate(got, place.sent):
+                seats.append((groups[line.group], n // line.weight, len(seats), job))
             _account(place, got, rules, free, held, now)
         # Of lines that had as many as they were asked for, some may have more, and others have left room to them.
         going = [
@@ -416,9 +420,10 @@ def _take(
             for place in asking
             if place.got >= place.asked and place.short_of is None and not is_ordered(place.line.key)
         ]
-        if len(jobs) >= order.limit or not going:
+        if len(seats) >= order.limit or not going:
             break
-    return jobs
+    # The lines of a group go in turn here too: what few jobs one has don't begin behind all of another.
+    return [job for *_, job in sorted(seats, key=lambda seat: seat[:3])]
 
 
 def _wanted(place: _Place, rules: Rules) -> Wanted:
