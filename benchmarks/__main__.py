@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.places import STORES, servers
 from benchmarks.report import show, to_json
 
-NAMES = ("drain", "enqueue", "latency", "order", "clean")
+NAMES = ("drain", "enqueue", "latency", "order", "limits", "fair", "clean")
 
 
 def main() -> None:

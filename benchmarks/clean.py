@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from benchmarks.places import fill, fresh, worked
+from benchmarks.places import ask, fill, fresh, worked
 from benchmarks.report import Row, median_row
 from holdfast.store.open import open_store
 from holdfast.store.verbs.retention import clean
@@ -58,7 +58,9 @@ def drained(store: str, place: str, history: int, number: int, interval: str) ->
         with closing(open_store(url)) as filled:
             fill(filled, number)
         rate = number / worked(url, HOLDFAST_BENCH_CLEANUP=interval)
-        (left,) = ask(store, url, "SELECT count(*) FROM {}finished WHERE expires_at IS NOT NULL AND run = 0")
+        [(left,)] = ask(
+            store, url, "SELECT count(*) FROM {}finished WHERE expires_at IS NOT NULL AND run = 0"
+        )
         return rate, left
 
 
@@ -108,13 +110,3 @@ def rows_of(table: str, history: int) -> Iterator[tuple[object, ...]]:
             yield job_id, "default", "noop", 0, '{"n": 1}', at, at
         else:
             yield job_id, "succeeded", 0, 1, 0, "null", at, at, at + n
-
-
-def ask(store: str, url: str, sql: str) -> tuple[int, ...]:
-    if store == "sqlite":
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            return tuple(connection.execute(sql.replace("{}", "holdfast_")).fetchone())
-    import psycopg
-
-    with psycopg.connect(url) as connection:
-        return tuple(connection.execute(sql.replace("{}", "holdfast.").encode()).fetchone() or ())

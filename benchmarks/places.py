@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from holdfast.core.ids import IdSource
@@ -109,3 +111,63 @@ def worked(url: str, **settings: str) -> float:
         text=True,
     )
     return float(done.stdout.split()[-1])
+
+
+@contextmanager
+def working(url: str, **settings: str) -> Generator[None, None, None]:
+    """A worker in a process of its own that stays until the end of the block."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.app"],
+        env={**os.environ, "HOLDFAST_URL": url, "HOLDFAST_BENCH_STAYS": "1", **settings},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(60)
+
+
+@contextmanager
+def held_snapshot(store: str, url: str) -> Generator[None, None, None]:
+    """Somebody has begun to read and doesn't end: nothing that is deleted from now on can be cleared away."""
+    if store == "sqlite":
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM holdfast_jobs").fetchone()
+            yield
+        return
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as reader:
+        reader.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute(b"SELECT count(*) FROM holdfast.jobs").fetchone()
+        yield
+
+
+def ask(store: str, url: str, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query; `{}` stands before the names of tables."""
+    if store == "sqlite":
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30)) as connection:
+            return connection.execute(sql.replace("{}", "holdfast_")).fetchall()
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return connection.execute(sql.replace("{}", "holdfast.").encode()).fetchall()
+
+
+def ends(store: str, url: str, queue: str = "default") -> list[tuple[str, float]]:
+    """The jobs of a queue that have ended, in that order: the id of each, and when that was, in seconds."""
+    at = "f.finished_at" if store == "sqlite" else "(date_part('epoch', f.finished_at) * 1e6::float8)::bigint"
+    rows = ask(
+        store,
+        url,
+        f"SELECT f.id, {at} FROM {{}}finished AS f JOIN {{}}jobs AS j ON j.id = f.id "
+        f"WHERE j.queue = '{queue}' ORDER BY f.finished_at",
+    )
+    return [(str(row[0]), row[1] / 1e6) for row in rows]
+
+
+def rate(times: Sequence[float]) -> float:
+    """How many a second, of times in their order."""
+    return (len(times) - 1) / (times[-1] - times[0])

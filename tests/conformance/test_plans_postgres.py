@@ -16,11 +16,16 @@ from holdfast.core.job import NewJob
 from holdfast.store.open import open_store
 from holdfast.store.postgres.session import BEGIN
 from holdfast.store.postgres.text import columns, prepared, values
+from holdfast.store.records import LimitRow
 from holdfast.store.statement import Many, Statement
+from holdfast.store.verbs.claim_lined import Order, claim_lined
 from holdfast.store.verbs.ending import FORGOTTEN
-from holdfast.store.verbs.insert import insert
+from holdfast.store.verbs.insert import LINED, insert
+from holdfast.store.verbs.limits import set_limits
+from holdfast.store.verbs.lines import BLOCKED
+from holdfast.store.verbs.lines import SET as SET_LINES
 from holdfast.store.verbs.settle import FINISHED, WAITING
-from holdfast.store.verbs.turns import give
+from holdfast.store.verbs.slots import SET as SET_SLOTS
 from holdfast.store.verbs.unique import HELD, TAKEN
 from tests.servers.shared import Servers, versions
 
@@ -59,20 +64,41 @@ HOT = [
     Statement("drop_args", {"ids": SOME}),
     Statement("lost_args", {"ids": SOME}),
     Statement("job_places", {"ids": SOME}),
-    Statement("probe", {"lanes": LANES}),
-    Statement("take_arrivals", {"limit": 500}),
-    Statement("lock_turns", {"keys": KEYS}),
-    Statement("lock_unlocked_turns", {"keys": KEYS}),
-    Statement("lock_due_turns", {"limit": 500}),
-    Statement("next_turn"),
-    Statement("heads", {"keys": KEYS}),
-    Statement("unblock", {"ids": SOME}),
-    Statement("free_turns", {"ids": SOME}),
+    Statement("probe", {"lanes": json.dumps(LANES), "lines": json.dumps(LANES), "notes": 0, "slots": 0}),
+    Statement("desk", {"notes": 0, "slots": 0, "limit": 250}),
+    Statement("take_notes", {"after": 0, "limit": 500}),
+    Statement("lock_lines", {"keys": KEYS}),
+    Statement("lock_free_lines", {"keys": KEYS}),
+    Statement("pick_lines", {"lanes": LANES, "limit": 250}),
+    Statement("waiting_lines", {"slots": [("queue:q|k1", 0, 11), ("queue:q|k2", 7, 2)], "most": 11}),
+    Statement("first_tickets", {"slots": ["queue:q|k1", "queue:q|k2"], "most": 11}),
+    Statement("heads", {"keys": [(*key, 0, ZERO) for key in KEYS]}),
+    Statement("holders", {"ids": SOME}),
+    Statement("lock_slots", {"names": ["queue:q|k1", "queue:q|k2"]}),
+    Statement("take_heads", {"heads": [(SOME[0], None), (SOME[1], '["queue:q"]')]}),
+    Statement("take_from_lines", {"lines": [(*key, 5, 0, ZERO) for key in KEYS], "tasks": ["t"], "most": 5}),
+    Statement("lease_taken", {"lease": SOME[1], "worker": SOME[0], "jobs": [(SOME[0], *RUN)]}),
+    Statement("drop_idle_lines", {"limit": 1000}),
+    Statement("drop_idle_slots", {"limit": 1000}),
+    Statement("lined_tasks", {"queue": "q", "lane": 0, "limit": 100}),
+    Statement("lock_lined_of_task", {"queue": "q", "lane": 0, "limit": 100, "task": "t"}),
+    Statement("stray_pending", {"queue": "q", "limit": 500}),
+    Statement("drop_other_lines", {"queue": "q", "limit": 500}),
+    Statement("drop_from_lines", {"ids": SOME}),
     Statement("take_blocked", {"id": SOME[0]}),
-    Statement("drop_idle_turns", {"limit": 1000}),
-    Many("set_turns", ("queue", "key", "id", "due"), [("q", "k1", SOME[0], None)]),
-    Many("add_turns", ("queue", "key"), KEYS),
-    Many("add_arrivals", ("id", "queue", "key"), [(SOME[0], "q", "k1")]),
+    Statement("block_again", {"id": SOME[0], "run": 1}),
+    Many("add_notes", ("id", "queue", "key", "lane"), [(SOME[0], "q", "k1", 0)]),
+    Many("note_gone", ("id", "run"), [(SOME[0], 1), (SOME[1], 2)], {"ran": False}),
+    Many(
+        "put_notes_back", ("id", "run", "queue", "key", "lane", "limits"), [(SOME[0], 0, "q", "k1", 0, None)]
+    ),
+    Many("add_lines", ("queue", "key", "lane"), [(*key, 0) for key in KEYS]),
+    Many("set_lines", SET_LINES, [(*key, 0, 0, 0, None, None, "queue:q|k1", 5, 0) for key in KEYS]),
+    Many("add_slots", ("name",), [("queue:q|k1",), ("queue:q|k2",)]),
+    Many("set_slots", SET_SLOTS, [("queue:q|k1", 0, 1, None, 0, True, 5, 2)]),
+    Many("insert_lined", LINED, [(SOME[0], "q", "t", 0, "{}", None, None, None, 0, None, "k1", None)]),
+    Many("block", BLOCKED, [("q", "k1", 1, SOME[0], 0, "t", *RUN)]),
+    Many("adopt", ("id", "line", "limits"), [(SOME[0], "k1", None), (SOME[1], "k2", None)]),
     Statement("take_waiting", {"queue": "q", "lane": -32768, "run_at": 0, "id": ZERO, "limit": 500}),
     Statement("delete_pending", {"ids": SOME}),
     Statement("lift_pending", {"id": SOME[0]}),
@@ -84,7 +110,16 @@ HOT = [
     Statement("drop_expiries", {"ids": SOME}),
     Statement("stale_expiries", {"ids": SOME}),
     Statement(
-        "change_job", {"id": SOME[0], "queue": "q", "priority": 0, "key": None, "args": None, "run_at": None}
+        "change_job",
+        {
+            "id": SOME[0],
+            "queue": "q",
+            "priority": 0,
+            "line": None,
+            "limits": None,
+            "args": None,
+            "run_at": None,
+        },
     ),
     Many("add_expiries", ("id", "at", "after"), [(SOME[0], None, 1)]),
     Many("set_origin", ("id", "origin"), [(SOME[0], SOME[1])]),
@@ -100,8 +135,8 @@ HOT = [
     Statement("lock_waiting", {"id": SOME[0]}),
 ]
 TABLES = {
-    "jobs", "pending", "leases", "finished", "job_errors", "forgotten", "blocked", "turns", "arrivals", "unique_keys",
-    "expiries",
+    "jobs", "pending", "leases", "finished", "job_errors", "forgotten", "blocked", "lines", "slots", "notes",
+    "unique_keys", "expiries",
 }  # fmt: skip
 
 
@@ -161,6 +196,15 @@ def test_nor_among_a_million_waiting_and_a_million_scheduled(database: psycopg.C
     assert found(database) == {}, "analysed"
 
 
+def counts(database: psycopg.Connection[Any]) -> list[Any]:
+    """How many lines there are, those that may go on and those that wait, and slots."""
+    return database.execute(
+        "SELECT count(*) FROM holdfast.lines UNION ALL SELECT count(*) FROM holdfast.lines WHERE due IS NOT NULL "
+        "UNION ALL SELECT count(*) FROM holdfast.lines WHERE slot IS NOT NULL "
+        "UNION ALL SELECT count(*) FROM holdfast.slots"
+    ).fetchall()
+
+
 @pytest.mark.parity("F20")
 def test_no_hot_statement_scans_a_table(database: psycopg.Connection[Any]) -> None:
     assert found(database) == {}, "on empty tables"
@@ -169,18 +213,28 @@ def test_no_hot_statement_scans_a_table(database: psycopg.Connection[Any]) -> No
     for _ in range(8):
         jobs = [NewJob(job_id=job_id, task="t", queue="q", args="{}") for job_id in IDS.take(2500)]
         store.write(insert, jobs)
-    # One long line, and many keys whose jobs wait, run and have none.
-    for key in ("", "k"):
+    # One long line, many keys whose jobs wait, run and have none, and lines that wait for slots.
+    for shape in (
+        lambda n: {"ordering_key": ""},
+        lambda n: {"ordering_key": f"k{n}"},
+        lambda n: {"limits": (f"queue:q|k{n % 5000}",)},
+        lambda n: {"limits": ("queue:q",), "share": f"s{n % 2000}"},
+    ):
         jobs = [
-            NewJob(job_id=job_id, task="t", queue="q", args="{}", ordering_key=key and f"{key}{n}")
+            NewJob(job_id=job_id, task="t", queue="q", args="{}", **shape(n))
             for n, job_id in enumerate(IDS.take(10_000))
         ]
         store.write(insert, jobs)
-        for _ in range(10):
-            store.write(give, 1000)
-    database.execute("UPDATE holdfast.turns SET id = NULL, due = now() WHERE key < 'k3'")
-    database.execute("UPDATE holdfast.turns SET id = NULL WHERE key LIKE 'k4%'")
-    database.execute("INSERT INTO holdfast.arrivals SELECT id, queue, key FROM holdfast.blocked LIMIT 5000")
+    store.write(set_limits, [LimitRow("queue:q", '{"most": 1}')])
+    order = Order(SOME[0], SOME[1], [], 100, ["t"], lambda queue: True)
+    while store.write(claim_lined, order).look_at == 0:
+        database.execute("DELETE FROM holdfast.leases")
+    database.execute("UPDATE holdfast.lines SET id = NULL WHERE key LIKE 'k4%'")
+    database.execute(
+        "INSERT INTO holdfast.notes (id, run, queue, key, lane) "
+        "SELECT id, 0, queue, key, 0 FROM holdfast.blocked LIMIT 5000"
+    )
+    assert [row[0] > 1000 for row in counts(database)] == [True] * 4
     store.close()
     database.execute(
         "INSERT INTO holdfast.forgotten SELECT id, 1, 'succeeded', now() FROM holdfast.jobs LIMIT 20000"

@@ -8,8 +8,10 @@ look from zero, once in a while, finds what no news told of. Nothing is ever los
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from holdfast.core.job import Claimed
 from holdfast.store.records import LaneMark
@@ -26,6 +28,43 @@ class Position(NamedTuple):
 
 
 ZERO = Position(0, "00000000-0000-0000-0000-000000000000")
+
+
+class Floors(msgspec.Struct, frozen=True, gc=False):
+    """The same for lines, slots and notes: below these, nothing is known to be left that a claim has to see.
+
+    What a claim finds from a floor on is there. That it finds nothing is told to nobody before a look from the start.
+    """
+
+    lanes: Mapping[tuple[str, int], int] = {}
+    """Times of lines that may go on, by queue and lane."""
+    lines: Mapping[tuple[str, str], Position] = {}
+    """Jobs of a line in which they stand side by side, by queue and name."""
+    slots: int = 0
+    """The time at which lines that wait are to be called."""
+    notes: int = 0
+    """The number of a note."""
+    next_notes: int = 0
+    """What that will be when the lag has passed …"""
+    seen_notes: int = 0
+    """… and after it."""
+    turned: int = 0
+    """When it last did."""
+
+    def lowered(self, queue: str, lane: int, due: int) -> Floors:
+        """There may be a line in this lane that is due from this time on."""
+        known = self.lanes.get((queue, lane), 0)
+        if due > known:
+            return self
+        return msgspec.structs.replace(self, lanes={**self.lanes, (queue, lane): due - 1})
+
+    def place(self, queue: str, lane: int) -> LaneMark:
+        """The lane of lines, from its floor."""
+        return LaneMark(queue, lane, self.lanes.get((queue, lane), 0))
+
+
+LAG_OF_LINES = 1_000_000
+"""Microseconds by which floors follow the claims."""
 
 
 class Mark:

@@ -16,6 +16,7 @@ from holdfast.worker.runs import Lease, Run
 if TYPE_CHECKING:
     from holdfast.core.job import Claimed
     from holdfast.store.base import Channel
+    from holdfast.store.marks import Floors
     from holdfast.store.records import LaneMark
     from holdfast.store.verbs.strays import PlaceOf
     from holdfast.worker.capacity import Capacity
@@ -115,6 +116,7 @@ class Batches:
         limit: int,
         tasks: Sequence[str],
         serves: Callable[[str], bool],
+        floors: Floors | None = None,
     ) -> Taken:
         """Claim jobs that wait in lines, and hand over what comes. Notes and slots are seen to.
 
@@ -124,6 +126,7 @@ class Batches:
             limit: at most so many jobs.
             tasks: the names of the tasks served.
             serves: whether jobs of a queue may be taken.
+            floors: from where on to look, on a store that wants that.
 
         Raises:
             StoreError: nothing is known to have been claimed.
@@ -131,7 +134,7 @@ class Batches:
         answers: list[Taken] = []
 
         def write(new_lease: Callable[[], str]) -> list[Claimed]:
-            order = Order(life.id, new_lease(), plan, limit, tasks, serves, self._place())
+            order = Order(life.id, new_lease(), plan, limit, tasks, serves, self._place(), floors)
             if self._apart.isdisjoint(tasks):
                 taken = self._channel.write(claim_lined, order)
             else:

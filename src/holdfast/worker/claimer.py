@@ -12,7 +12,7 @@ import msgspec
 
 from holdfast.core.errors import StoreClosed, StoreError, StoreForked
 from holdfast.core.times import SECOND
-from holdfast.store.marks import Marks
+from holdfast.store.marks import Floors, Marks
 from holdfast.store.statement import Wake
 from holdfast.store.verbs.audience import listen
 from holdfast.worker import batches
@@ -146,7 +146,8 @@ class Claimer:
         self._lined_last = False
         """The last claim was of jobs that wait in lines."""
         self._lanes = Lanes(options.queues, Marks() if options.marks else None, ages=options.ages)
-        self._lines = Lanes(options.queues, lined=True, ages=options.ages)
+        floors = Floors() if options.marks else None
+        self._lines = Lanes(options.queues, lined=True, floors=floors, ages=options.ages)
         self._lookout = Lookout(
             channel,
             self._lanes,
@@ -155,7 +156,6 @@ class Claimer:
             options.learn,
             queues=options.queues,
             poll=options.poll,
-            marks=options.marks,
         )
         self._suspects = Suspects()
         self._bell = Event()
@@ -386,12 +386,18 @@ class Claimer:
         since = self._worker.now()
         self._lines.look_begins()
         self._lanes.notes_begin()
-        taken = self._batches.take_lined(life, plan, limit, tasks, serves)
+        floors = self._lines.floors
+        taken = self._batches.take_lined(life, plan, limit, tasks, serves, floors)
         self._reach.worked()
         self._has_worked = self._has_worked or bool(taken.jobs)
         self.pulse.worked()
         self._lanes.notes_at(taken.look_at)
-        if len(taken.jobs) < limit:
+        self._lines.looked(taken.floors if ask.all_kinds else floors)
+        if not ask.all_kinds:
+            # What has no room was left where it is: floors may not pass it.
+            if not taken.jobs:
+                self._narrow_again_at = now + max(STALE / 10, DEAR * (monotonic() - now))
+        elif len(taken.jobs) < limit:
             again = since + int(self._options.poll * SECOND) if not taken.jobs else None
             self._lines.emptied(plan, since, again)
 

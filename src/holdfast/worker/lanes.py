@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from holdfast.core.job import Claimed, is_suspect
 from holdfast.core.times import SECOND
-from holdfast.store.marks import Marks
+from holdfast.store.marks import Floors, Marks
 from holdfast.store.records import LaneDue, LaneMark
 from holdfast.store.statement import Wake
 from holdfast.store.verbs.claim import NOTES
@@ -40,6 +40,7 @@ class Lanes:
         queues: those served; None for all.
         marks: where claims begin, on a store that wants that; None begins at the start of each lane.
         lined: these are the lanes of lines that may go on, not of jobs.
+        floors: the same for the lanes of lines.
         ages: tells of queues whose jobs age after how many microseconds one counts as one priority higher.
     """
 
@@ -49,6 +50,7 @@ class Lanes:
         marks: Marks | None = None,
         *,
         lined: bool = False,
+        floors: Floors | None = None,
         ages: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._lined = lined
@@ -57,6 +59,7 @@ class Lanes:
         """When the first job of a lane became due, as it was last seen; of lines, when it last had its turn."""
         self._queues = None if queues is None else frozenset(queues)
         self._marks = marks
+        self._floors = floors
         self._lock = Lock()
         self._known: set[Key] = set()
         """Those of the last look, and those heard of since."""
@@ -91,6 +94,8 @@ class Lanes:
                         self._hear((queue, lane), NOW if run_at is None else run_at)
                         if self._marks is not None:
                             self._marks.lower(queue, lane, now - JUST_NOW if run_at is None else run_at)
+                        if self._floors is not None and run_at:
+                            self._floors = self._floors.lowered(queue, lane, run_at)
         return told
 
     def look_begins(self) -> None:
@@ -104,9 +109,17 @@ class Lanes:
         with self._lock:
             return self._placed(sorted(self._known))
 
-    def learn(self, found: Sequence[LaneDue], now: int) -> None:
-        """Take in a look at all lanes or at the known ones, read at the store's time `now`."""
+    @property
+    def floors(self) -> Floors | None:
+        """From where on to look for lines, on a store that wants that."""
+        return self._floors
+
+    def learn(self, found: Sequence[LaneDue], now: int, *, swept: bool = True) -> None:
+        """Take in a look at all lanes or, if not `swept`, at the known ones, read at the store's time `now`."""
         with self._lock:
+            if self._floors is not None and swept:
+                # Once in a while claims begin at the start as well.
+                self._floors = Floors()
             self._due, self._first = {}, {}
             self._known = set(self._heard)
             self._notes_due, self._notes_heard = self._notes_heard, None
@@ -124,6 +137,9 @@ class Lanes:
                     if self._marks is not None:
                         # What is found below a mark was committed late, or came back.
                         self._marks.lower(lane.queue, lane.lane, lane.run_at)
+                    if self._floors is not None and swept:
+                        lanes = {**self._floors.lanes, (lane.queue, lane.lane): lane.run_at - 1}
+                        self._floors = Floors(lanes=lanes)
             for key, run_at in self._heard.items():
                 self._due[key] = min(run_at, self._due.get(key, run_at))
             self._heard.clear()
@@ -194,6 +210,16 @@ class Lanes:
             if self._marks is not None:
                 self._marks.claimed(plan, jobs, limit)
 
+    def looked(self, floors: Floors | None) -> None:
+        """A claim of lines has said from where on the next one need look."""
+        if floors is None:
+            return
+        with self._lock:
+            for (queue, lane), due in self._heard.items():
+                if due:
+                    floors = floors.lowered(queue, lane, due)
+            self._floors = floors
+
     def emptied(self, plan: Sequence[LaneMark], since: int, again: int | None) -> None:
         """A claim that looked at all of these lanes has left nothing in them that can be taken now, but for what
         came since it began.
@@ -238,6 +264,8 @@ class Lanes:
         self._due[key] = vain.until if vain is not None and hidden else lane.run_at
 
     def _placed(self, lanes: Sequence[Key]) -> list[LaneMark]:
+        if self._floors is not None:
+            return [self._floors.place(*key) for key in lanes]
         plan = [LaneMark(*key) for key in lanes]
         return plan if self._marks is None else self._marks.place(plan, monotonic())
 

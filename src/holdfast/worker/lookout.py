@@ -35,7 +35,6 @@ class Lookout:
         rules: is told the names of the limits and rates that are stored.
         queues: those served; None for all.
         poll: seconds between two looks for what no news told of.
-        marks: claims begin at low-water marks.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class Lookout:
         *,
         queues: Sequence[str] | None,
         poll: float,
-        marks: bool,
     ) -> None:
         self._channel = channel
         self._lanes = lanes
@@ -57,7 +55,6 @@ class Lookout:
         self._rules = rules
         self._queues = queues
         self._poll = poll
-        self._marks = marks
         self._anything = False
         """Something has changed and nobody said what."""
         self.control = False
@@ -98,9 +95,10 @@ class Lookout:
             self._sweep_at = 0.0
         self._lanes.look_begins()
         self._lines.look_begins()
-        known = self._lanes.known() if self._marks and now < self._sweep_at else []
-        if known:
-            self._learn(self._channel.read(probe, known))
+        floors = self._lines.floors
+        known, lined = self._lanes.known(), self._lines.known()
+        if floors is not None and now < self._sweep_at and (known or lined):
+            self._learn(self._channel.read(probe, known, lined, floors), swept=False)
         else:
             found, pauses, rules = self._channel.read(survey, self._queues)
             self._rules(rules)
@@ -110,17 +108,17 @@ class Lookout:
                 self.halted = halted
                 self._lanes.pauses(halted)
                 self._lines.pauses(halted)
-            self._learn(found)
+            self._learn(found, swept=True)
             # Under an old snapshot a look at all there is walks over what was claimed long ago: not too often then.
             pause = self._poll * random.uniform(0.75, 1.0)
             self._sweep_at = now + max(pause, SWEEP_SHARE * (monotonic() - now))
         self._looked_at = now
         self._look_at = now + self._poll * random.uniform(0.75, 1.0)
 
-    def _learn(self, found: Sequence[LaneDue]) -> None:
+    def _learn(self, found: Sequence[LaneDue], *, swept: bool) -> None:
         now = self._now()
-        self._lanes.learn(found, now)
-        self._lines.learn(found, now)
+        self._lanes.learn(found, now, swept=swept)
+        self._lines.learn(found, now, swept=swept)
 
     def until_due(self, now: float) -> float:
         """For how many seconds nothing will be due, as far as is known."""

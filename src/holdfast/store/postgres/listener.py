@@ -29,11 +29,16 @@ class Listener:
     """A thread that passes on what other processes tell."""
 
     def __init__(
-        self, address: Address, announce: Callable[[Wake], None], tell_waiting: Callable[[], None]
+        self,
+        address: Address,
+        announce: Callable[[Wake], None],
+        tell_waiting: Callable[[], None],
+        is_own: Callable[[int], bool],
     ) -> None:
         self._address = address
         self._announce = announce
         self._tell_waiting = tell_waiting
+        self._is_own = is_own
         self._waiters = 0
         self._told_at = 0.0
         self._guard = threading.Lock()
@@ -82,4 +87,6 @@ class Listener:
                 self._told_at = time.monotonic()
                 self._tell_waiting()
             for note in connection.notifies(timeout=LOOK):
-                self._announce(heard(note.payload))
+                # What a session of this process has committed was told at once.
+                if not self._is_own(note.pid):
+                    self._announce(heard(note.payload))

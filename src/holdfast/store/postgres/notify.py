@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -18,22 +19,26 @@ _decode = msgspec.json.Decoder(Wake).decode
 
 def payload(news: Sequence[Wake]) -> str:
     """One payload for all that a transaction has to tell; empty for "look at everything" where it is too long."""
-    due: dict[tuple[str, int], int | None] = {}
-    for wake in news:
-        for queue, lane, run_at in wake.due:
-            known = due.get((queue, lane), run_at)
-            due[queue, lane] = None if known is None or run_at is None else min(known, run_at)
     merged = Wake(
-        due=tuple((queue, lane, run_at) for (queue, lane), run_at in due.items()),
+        due=_earliest(chain.from_iterable(wake.due for wake in news)),
         finished=tuple(job_id for wake in news for job_id in wake.finished),
         cancel=tuple(job_id for wake in news for job_id in wake.cancel),
         turns=any(wake.turns for wake in news),
         control=any(wake.control for wake in news),
-        # That lines may go on is told without saying which: whoever hears it looks.
-        anything=any(wake.anything or wake.lines for wake in news),
+        lines=_earliest(chain.from_iterable(wake.lines for wake in news)),
+        anything=any(wake.anything for wake in news),
     )
     text = _encode(merged)
     return text.decode() if len(text) <= MOST else ""
+
+
+def _earliest(told: Iterable[tuple[str, int, int | None]]) -> tuple[tuple[str, int, int | None], ...]:
+    """The earliest time of each lane; None is at once."""
+    first: dict[tuple[str, int], int | None] = {}
+    for queue, lane, at in told:
+        known = first.get((queue, lane), at)
+        first[queue, lane] = None if known is None or at is None else min(known, at)
+    return tuple((queue, lane, at) for (queue, lane), at in first.items())
 
 
 def topics(news: Sequence[Wake]) -> list[str]:

@@ -96,6 +96,11 @@ class PostgresSession:
                     raise translated from error
         raise AssertionError("unreachable")
 
+    def is_of(self, pid: int) -> bool:
+        """True for the server's process that serves this session now."""
+        connection = self._connection
+        return connection is not None and not connection.closed and connection.info.backend_pid == pid
+
     def kept_waiting(self) -> StoreError:
         return StoreUnavailable(f"{self._address.shown} has not answered for {self.patience:.0f} s")
 

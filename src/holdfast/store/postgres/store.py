@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 from uuid import uuid4
+from weakref import WeakSet
 
 from holdfast.core.errors import StoreClosed, StoreForked, StoreUnavailable
 from holdfast.store.base import Channel, Listener
@@ -59,6 +60,8 @@ class PostgresStore:
         self._audience = str(uuid4())
         self._closed = False
         self._listeners = Listeners()
+        self._sessions: WeakSet[PostgresSession] = WeakSet()
+        self._naming = threading.Lock()
         self._session = self._new_session("client")
         self._writer = Writer(self._session, self._listeners.tell)
         self._waiter: Writer | None = None
@@ -66,7 +69,7 @@ class PostgresStore:
         self._opening = threading.Lock()
         self._clock = ServerClock(self._ask_time)
         self._foreign = Foreign(self._address, notify=notify)
-        self._listener = NotificationListener(self._address, self.announce, self._tell_waiting)
+        self._listener = NotificationListener(self._address, self.announce, self._tell_waiting, self._is_own)
 
     @property
     def address(self) -> str:
@@ -175,7 +178,15 @@ class PostgresStore:
         self.write(listen, self._audience, "waiter", WAITING_SECONDS)
 
     def _new_session(self, purpose: str) -> PostgresSession:
-        return PostgresSession(self._address, purpose, notify=self._notify)
+        session = PostgresSession(self._address, purpose, notify=self._notify)
+        with self._naming:
+            self._sessions.add(session)
+        return session
+
+    def _is_own(self, pid: int) -> bool:
+        """True for a server's process whose news have been told here when it committed."""
+        with self._naming:
+            return any(session.is_of(pid) for session in self._sessions)
 
     def _writer_for(self, verb: object) -> Writer:
         if verb is not insert_unique:

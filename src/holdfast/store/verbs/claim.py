@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
+import msgspec
+
 from holdfast.core.job import Claimed
+from holdfast.store.marks import Floors
 from holdfast.store.records import LaneDue, LaneMark
 from holdfast.store.statement import Many, Row, Statement, Verb
 from holdfast.store.verbs import expiry
@@ -15,6 +18,7 @@ from holdfast.store.verbs.unique import release_started
 KEY = ("queue", "lane", "run_at", "id")
 NOTES = ""
 """A lane of this queue says when notes of lines, or slots that lines wait for, are to be seen to (`claim_lined`)."""
+_START = Floors()
 _IN_A_LANE = attrgetter("run_at", "job_id")
 
 
@@ -27,9 +31,13 @@ def lanes(queues: Sequence[str] | None = None) -> Verb[list[LaneDue]]:
     return [_lane(row) for row in rows if queues is None or row[0] in queues or row[0] == NOTES]
 
 
-def probe(lanes: Sequence[LaneMark]) -> Verb[list[LaneDue]]:
-    """Which of some lanes hold waiting jobs above their marks, due or not; besides lines as of `lanes`."""
-    rows = yield Statement("probe", {"lanes": _marks(lanes)})
+def probe(
+    lanes: Sequence[LaneMark], lines: Sequence[LaneMark] = (), floors: Floors = _START
+) -> Verb[list[LaneDue]]:
+    """Which of some lanes hold waiting jobs above their marks, due or not, and which of some lanes of lines; and
+    `NOTES`."""
+    marks = {"lanes": _as_json(_marks(lanes)), "lines": _as_json(_marks(lines))}
+    rows = yield Statement("probe", {**marks, "notes": floors.notes, "slots": floors.slots})
     return [_lane(row) for row in rows]
 
 
@@ -81,6 +89,11 @@ def claim(
     if unique:
         yield from release_started(unique)
     return jobs
+
+
+def _as_json(rows: Sequence[Row]) -> str:
+    """Also where there are none, which would be an array of nothing in particular."""
+    return msgspec.json.encode(rows).decode()
 
 
 def _marks(lanes: Sequence[LaneMark]) -> list[tuple[str, int, int, str]]:

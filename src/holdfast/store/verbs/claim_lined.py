@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from holdfast.core.job import Claimed, is_suspect
 from holdfast.core.lines import (
     Wanted,
@@ -23,12 +25,14 @@ from holdfast.core.lines import (
     weight_of,
 )
 from holdfast.core.slots import Rule, Slot, room, room_at, rule_of, use
-from holdfast.store.records import LaneMark
+from holdfast.store.marks import LAG_OF_LINES, ZERO, Floors, Position
+from holdfast.store.records import LaneMark, PauseRecord
 from holdfast.store.statement import Many, Row, Statement, Verb, Wake
 from holdfast.store.verbs import expiry, slots
 from holdfast.store.verbs.limits import Rules, look
+from holdfast.store.verbs.limits import read as read_rules
 from holdfast.store.verbs.lines import NOW, Key, Line, write
-from holdfast.store.verbs.pauses import Halted, list_pauses
+from holdfast.store.verbs.pauses import Halted
 from holdfast.store.verbs.strays import Place, PlaceOf, put_elsewhere
 from holdfast.store.verbs.unique import release_started
 
@@ -40,9 +44,9 @@ ROUNDS = 3
 """What lines without enough jobs have left over is shared out again so many times."""
 ENDLESS = 1 << 30
 """Jobs of a line: nobody counts them."""
+_START = Floors()
 STUCK = 100_000
-"""Microseconds until another look at a line whose next job could not be taken: a caller's transaction holds it, or its
-task is not known to this worker."""
+"""Microseconds until another look at a line whose next job could not be taken: a caller's transaction holds it."""
 
 
 class Order(NamedTuple):
@@ -61,6 +65,8 @@ class Order(NamedTuple):
     """Whether jobs of a queue may be taken now."""
     place: PlaceOf | None = None
     """Says in which line a job should stand, where that is another: it is put there."""
+    floors: Floors | None = None
+    """From where on to look, on a store that wants that."""
 
 
 class Taken(NamedTuple):
@@ -69,6 +75,20 @@ class Taken(NamedTuple):
     jobs: list[Claimed]
     look_at: int | None
     """When notes or slots are to be seen to again; 0 is at once, None not as far as is known."""
+    floors: Floors | None = None
+    """From where on the next claim need look."""
+
+
+class _Desk(NamedTuple):
+    """What is read first."""
+
+    now: int
+    pauses: list[Row] | None
+    limits: list[Row] | None
+    notes: bool
+    slots: list[Row] | None
+    next: int | None
+    """When the next slot is to be looked at that isn't yet."""
 
 
 class _Head(NamedTuple):
@@ -88,24 +108,26 @@ class _Place:
         "asked",
         "called",
         "candidate",
-        "changed",
+        "floor",
         "got",
         "head",
         "line",
         "order",
         "sent",
         "short_of",
-        "was_due",
+        "was",
     )
 
     def __init__(self, line: Line, order: int, *, called: bool = False) -> None:
         self.line = line
-        self.was_due = line.due
+        self.was = msgspec.structs.replace(line)
         self.order = order
         """In which it was found, within its lane."""
         self.called = called
         """It waited for a slot that may have room now."""
         self.head: _Head | None = None
+        self.floor = ZERO
+        """Its jobs are looked for from here on."""
         self.candidate = False
         self.asked = 0
         """So many jobs were asked of it …"""
@@ -114,7 +136,6 @@ class _Place:
         self.sent = 0
         """So many came in all."""
         self.short_of: str | None = None
-        self.changed = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -137,14 +158,24 @@ class _Call(NamedTuple):
 
 def claim_lined(order: Order) -> Verb[Taken]:
     """Take up to so many jobs that wait in lines, under a new lease."""
-    now: int = (yield Statement("server_time"))[0][0]
-    rules = yield from look()
-    halted = Halted((yield from list_pauses()))
+    floors = order.floors or _START
+    desk = _Desk(
+        *(yield Statement("desk", {"notes": floors.notes, "slots": floors.slots, "limit": CALLED}))[0]
+    )
+    now = desk.now
+    rules = read_rules(desk.limits or ())
+    halted = Halted([PauseRecord(*row) for row in desk.pauses or ()])
     places: dict[Key, _Place] = {}
-    gone, again = yield from _see_to_notes(places, now)
-    called = yield from _call(places, rules, now, order.limit)
-    yield from _pick(places, order)
-    yield from _read_heads(list(places.values()))
+    notes = yield from _see_to_notes(places, desk, floors)
+    found = [slots.read(row) for row in desk.slots or ()]
+    yield from _call(places, found, rules, now, order.limit)
+    picked = yield from _pick(places, order)
+    for place in places.values():
+        if not is_ordered(place.line.key):
+            # In order all are looked at: one that was committed late is not overtaken.
+            place.floor = floors.lines.get(place.line.name, ZERO)
+    yield from _read_heads(list(places.values()), now)
+    gone, called = notes.gone, {slot.name for slot in found}
     tasks = [task for task in order.tasks if not halted.job("", task)]
     for place in places.values():
         place.candidate = _may_go(place, order, halted, tasks, now)
@@ -155,14 +186,18 @@ def claim_lined(order: Order) -> Verb[Taken]:
     for place in places.values():
         # One that was idle may have been forgotten meanwhile: the next claim makes it anew.
         place.candidate = place.candidate and held.keys() >= set(place.needs)
-    calls = yield from _called(places.values(), held.keys() & called)
+    known = {name: msgspec.structs.replace(slot) for name, slot in held.items()}
+    calls = yield from _called(places.values(), held, held.keys() & called)
     for name, call in calls.items():
         held[name].waiting = bool(call.others)
     slots.free(held, gone)
     jobs = yield from _take(places, order, tasks, rules, held, now)
-    yield from _set_lines(places, held, calls, now, crowded=bool(order.lanes) and len(places) >= order.limit)
+    yield from _set_lines(places, held, calls, order, now)
     _set_slots(held, calls, rules, now)
-    yield from slots.write(held.values())
+    yield from slots.write(slot for slot in held.values() if slot != known[slot.name])
+    due = _due(places.values(), now)
+    if due:
+        yield Wake(lines=due)
     if jobs:
         rows = [(job.job_id, job.run, job.attempt, job.crashes) for job in jobs]
         yield Statement("lease_taken", {"lease": order.lease, "worker": order.worker, "jobs": rows})
@@ -170,23 +205,39 @@ def claim_lined(order: Order) -> Verb[Taken]:
         unique = [job for job in jobs if job.unique is not None]
         if unique:
             yield from release_started(unique)
-    yield Wake(lines=_due(places.values()))
-    times = [row[0] for row in (yield Statement("next_wake"))]
-    if again is not None:
-        times.append(again)
-    return Taken(jobs, min(times, default=None))
+    times = [slot.wake_at for slot in held.values()]
+    times += (notes.again, desk.next, NOW if len(found) == CALLED else None)
+    look_at = min((at for at in times if at is not None), default=None)
+    if order.floors is None:
+        return Taken(jobs, look_at)
+    return Taken(jobs, look_at, _floors(order.floors, order, places, picked, found, notes.seen, now))
 
 
 # --- which lines ---------------------------------------------------------------------------------------------
 
 
-def _see_to_notes(places: dict[Key, _Place], now: int) -> Verb[tuple[Counter[str], int | None]]:
-    """Have the lines of notes in hand; returns what slots jobs have left that are gone, and when there are more notes
-    to see to, if any."""
-    notes = yield Statement("take_notes", {"after": 0, "limit": NOTES})
+class _Notes(NamedTuple):
+    """What notes have told."""
+
+    gone: Counter[str]
+    """The slots that jobs have left which are gone."""
+    again: int | None
+    """When there are more notes to see to, if any."""
+    seen: int
+    """The highest number."""
+
+
+def _see_to_notes(places: dict[Key, _Place], desk: _Desk, floors: Floors) -> Verb[_Notes]:
+    """Have the lines of notes in hand."""
     gone = Counter[str]()
-    if not notes:
-        return gone, None
+    if not desk.notes:
+        return _Notes(gone, None, 0)
+    numbered = yield Statement("take_notes", {"after": floors.notes, "limit": NOTES})
+    if not numbered:
+        # Others see to them.
+        return _Notes(gone, None, 0)
+    notes = [row[1:] for row in numbered]
+    seen = max(row[0] for row in numbered)
     keys = sorted({(row[2], row[3]): row[4] for row in notes}.items())
     yield Many("add_lines", ("queue", "key", "lane"), [(*key, lane) for key, lane in keys])
     rows = yield Statement("lock_free_lines", {"keys": [key for key, _ in keys]})
@@ -202,17 +253,15 @@ def _see_to_notes(places: dict[Key, _Place], now: int) -> Verb[tuple[Counter[str
         gone.update(decode_limits(left))
         if run and place.line.id == job_id and place.line.run == run:
             place.line.free()
-        place.changed = True
     if unseen:
         yield Many("put_notes_back", ("id", "run", "queue", "key", "lane", "limits"), unseen)
     if len(notes) == NOTES:
-        return gone, NOW
-    return gone, now + STUCK if unseen else None
+        return _Notes(gone, NOW, seen)
+    return _Notes(gone, desk.now + STUCK if unseen else None, seen)
 
 
-def _call(places: dict[Key, _Place], rules: Rules, now: int, limit: int) -> Verb[set[str]]:
-    """Have lines in hand that wait for slots which may have room; returns the names of these slots."""
-    found = [slots.read(row) for row in (yield Statement("waking_slots", {"after": 0, "limit": CALLED}))]
+def _call(places: dict[Key, _Place], found: Sequence[Slot], rules: Rules, now: int, limit: int) -> Verb[None]:
+    """Have lines in hand that wait for slots which may have room."""
     if found:
         asked = [
             (slot.name, slot.served, min(room(_rule(rules, slot.name), slot, now), limit) + 1)
@@ -221,36 +270,40 @@ def _call(places: dict[Key, _Place], rules: Rules, now: int, limit: int) -> Verb
         most = max(number for _, _, number in asked)
         for row in (yield Statement("waiting_lines", {"slots": asked, "most": most})):
             _have(places, Line(*row), called=True)
-    return {slot.name for slot in found}
 
 
-def _called(places: Iterable[_Place], names: set[str]) -> Verb[dict[str, _Call]]:
+def _called(places: Iterable[_Place], held: Mapping[str, Slot], names: set[str]) -> Verb[dict[str, _Call]]:
     """What is known of slots whose lines were called, now that they are locked and nobody can begin to wait for them.
 
     Lines that wait may have been passed over, since others had them in hand for a moment.
     """
-    if not names:
-        return {}
     mine: dict[str, list[int]] = {name: [] for name in names}
     for place in places:
         if place.line.slot in mine:
             mine[place.line.slot].append(place.line.ticket)
-    most = max(len(tickets) for tickets in mine.values()) + 1
     others: dict[str, list[int]] = {name: [] for name in names}
-    for slot, ticket in (yield Statement("first_tickets", {"slots": sorted(names), "most": most})):
-        if ticket not in mine[slot]:
-            others[slot].append(ticket)
+    # Where all that began to wait since are in hand, there are no others.
+    unsure = sorted(name for name in names if held[name].tickets - held[name].served > len(mine[name]))
+    if unsure:
+        most = max(len(mine[name]) for name in unsure) + 1
+        for slot, ticket in (yield Statement("first_tickets", {"slots": unsure, "most": most})):
+            if ticket not in mine[slot]:
+                others[slot].append(ticket)
     return {
         name: _Call(others[name], [], max(mine[name], default=0), len(mine[name]) + len(others[name]) <= 1)
         for name in names
     }
 
 
-def _pick(places: dict[Key, _Place], order: Order) -> Verb[None]:
-    if order.lanes:
-        lanes = [(mark.queue, mark.lane, mark.run_at) for mark in order.lanes]
-        for row in (yield Statement("pick_lines", {"lanes": lanes, "limit": order.limit})):
-            _have(places, Line(*row))
+def _pick(places: dict[Key, _Place], order: Order) -> Verb[list[Line]]:
+    """Have lines in hand that may go on; returns them as they were."""
+    if not order.lanes:
+        return []
+    lanes = [(mark.queue, mark.lane, mark.run_at) for mark in order.lanes]
+    picked = [Line(*row) for row in (yield Statement("pick_lines", {"lanes": lanes, "limit": order.limit}))]
+    for line in picked:
+        _have(places, msgspec.structs.replace(line))
+    return picked
 
 
 def _have(places: dict[Key, _Place], line: Line, *, called: bool = False) -> None:
@@ -261,7 +314,7 @@ def _have(places: dict[Key, _Place], line: Line, *, called: bool = False) -> Non
         known.called = known.called or called
 
 
-def _read_heads(places: Sequence[_Place]) -> Verb[None]:
+def _read_heads(places: Sequence[_Place], now: int) -> Verb[None]:
     """Find the next job of each line: that which has the turn and waits for its retry, else the first."""
     holders = [place for place in places if place.line.id is not None and not place.line.running]
     if holders:
@@ -272,13 +325,26 @@ def _read_heads(places: Sequence[_Place]) -> Verb[None]:
             if place.head is None:
                 # It is gone, and a note of that on its way.
                 place.line.free()
-                place.changed = True
     rest = [place for place in places if place.line.id is None]
-    if rest:
-        rows = yield Statement("heads", {"keys": [place.line.name for place in rest]})
-        heads = {(row[0], row[1]): _head(row) for row in rows}
-        for place in rest:
-            place.head = heads.get(place.line.name)
+    yield from _read_first(rest)
+    # That there is none, or none that is due, counts only after a look from the start.
+    unsure = [
+        place
+        for place in rest
+        if place.floor is not ZERO and (place.head is None or place.head.first_due > now)
+    ]
+    for place in unsure:
+        place.floor = ZERO
+    yield from _read_first(unsure)
+
+
+def _read_first(places: Sequence[_Place]) -> Verb[None]:
+    if not places:
+        return
+    rows = yield Statement("heads", {"keys": [(*place.line.name, *place.floor) for place in places]})
+    heads = {(row[0], row[1]): _head(row) for row in rows}
+    for place in places:
+        place.head = heads.get(place.line.name)
 
 
 def _head(row: Row) -> _Head:
@@ -329,9 +395,10 @@ def _take(
         (place for place in places.values() if place.candidate),
         key=lambda p: (rank.get(p.line.queue, len(rank)), p.line.queue, -p.line.lane, not p.called, p.order),
     )
-    jobs: list[Claimed] = []
+    groups = {group: n for n, group in enumerate(dict.fromkeys((p.line.queue, p.line.lane) for p in going))}
+    seats: list[tuple[int, int, int, Claimed]] = []
     for _ in range(ROUNDS):
-        left = order.limit - len(jobs)
+        left = order.limit - len(seats)
         wanted = [_wanted(place, rules) for place in going]
         share_out(wanted, free, left)
         for place, line in zip(going, wanted, strict=True):
@@ -340,9 +407,12 @@ def _take(
         if not asking:
             break
         taken = yield from _taken(asking, order, tasks)
-        for place in asking:
+        for place, line in zip(going, wanted, strict=True):
+            if not place.asked:
+                continue
             got = taken.get(place.line.name, [])
-            jobs += got
+            for n, job in enumerate(got, place.sent):
+                seats.append((groups[line.group], n // line.weight, len(seats), job))
             _account(place, got, rules, free, held, now)
         # Of lines that had as many as they were asked for, some may have more, and others have left room to them.
         going = [
@@ -350,9 +420,10 @@ def _take(
             for place in asking
             if place.got >= place.asked and place.short_of is None and not is_ordered(place.line.key)
         ]
-        if len(jobs) >= order.limit or not going:
+        if len(seats) >= order.limit or not going:
             break
-    return jobs
+    # The lines of a group go in turn here too: what few jobs one has don't begin behind all of another.
+    return [job for *_, job in sorted(seats, key=lambda seat: seat[:3])]
 
 
 def _wanted(place: _Place, rules: Rules) -> Wanted:
@@ -377,13 +448,16 @@ def _taken(asking: Sequence[_Place], order: Order, tasks: Collection[str]) -> Ve
     ]
     if heads:
         rows += yield Statement("take_heads", {"heads": heads})
-    lines = [(*place.line.name, place.asked) for place in asking if not is_ordered(place.line.key)]
+    lines = [
+        (*place.line.name, place.asked, *place.floor) for place in asking if not is_ordered(place.line.key)
+    ]
     if lines:
         rows += yield Statement(
             "take_from_lines",
             {"lines": lines, "tasks": list(tasks), "most": max(line[2] for line in lines)},
         )
-    yield Statement("take_out", {"ids": [row[0] for row in rows]})
+    if rows:
+        yield Statement("take_out", {"ids": [row[0] for row in rows]})
     found: dict[Key, list[Claimed]] = {}
     strays: list[tuple[Claimed, int, Place]] = []
     for row in sorted(rows, key=lambda row: (row[10], row[0])):
@@ -409,7 +483,6 @@ def _account(
 ) -> None:
     """Write down what a line has sent."""
     place.got = len(got)
-    place.changed = place.changed or bool(got)
     place.sent += len(got)
     if len(got) < place.asked:
         place.short_of = None
@@ -418,6 +491,8 @@ def _account(
         use(_rule(rules, name), held[name], len(got), now)
     if got and is_ordered(place.line.key):
         place.line.id, place.line.run = got[0].job_id, got[0].run
+    elif got:
+        place.floor = Position(got[-1].run_at, got[-1].job_id)
 
 
 def _rule(rules: Rules, slot: str) -> Rule | None:
@@ -431,9 +506,8 @@ def _set_lines(
     places: Mapping[Key, _Place],
     held: Mapping[str, Slot],
     calls: Mapping[str, _Call],
+    order: Order,
     now: int,
-    *,
-    crowded: bool,
 ) -> Verb[None]:
     """Say of each line when a claim is to look at it again, or what it waits for.
 
@@ -441,14 +515,15 @@ def _set_lines(
         places: the lines.
         held: the slots that they need, locked.
         calls: which of those were found to have room.
+        order: what was asked for.
         now: the store's time.
-        crowded: there may be more lines behind those that were picked: none may stay in front for nothing.
     """
+    # There may be more lines behind those that were picked: none may stay in front for nothing.
+    crowded = bool(order.lanes) and len(places) >= order.limit
     # What is the next now, where it is not what it was.
     yield from _read_heads(
-        [place for place in places.values() if place.sent and not is_ordered(place.line.key)]
+        [place for place in places.values() if place.sent and not is_ordered(place.line.key)], now
     )
-    before = {name: (p.line.due, p.line.slot, p.line.ticket, p.line.lane) for name, p in places.items()}
     short: list[_Place] = []
     for place in places.values():
         line, head = place.line, place.head
@@ -464,8 +539,11 @@ def _set_lines(
         elif place.short_of is not None:
             short.append(place)
             continue
-        elif (place.asked and not place.got) or (crowded and not place.candidate and line.due is not None):
+        elif place.asked and not place.sent and head.task in order.tasks:
             line.due = now + STUCK
+        elif crowded and not place.sent and line.due is not None:
+            # Out of the way of those behind it. Others may take what this worker doesn't, or has no room for.
+            line.due = now + STUCK if head.task in order.tasks else now
         elif done:
             # Behind those that have not had their turn, also those that have come just now.
             line.due = now + 1
@@ -475,12 +553,8 @@ def _set_lines(
     for place in sorted(short, key=lambda p: bool(p.sent and not p.line.credit)):
         slot = held[place.short_of or ""]
         _queue_up(place, slot, calls.get(slot.name))
-    for name, place in places.items():
-        line = place.line
-        place.changed = place.changed or before[name] != (line.due, line.slot, line.ticket, line.lane)
-    yield from write(
-        [place.line for place in sorted(places.values(), key=lambda p: p.line.name) if place.changed]
-    )
+    changed = (place.line for place in places.values() if place.line != place.was)
+    yield from write(sorted(changed, key=lambda line: line.name))
 
 
 def _queue_up(place: _Place, slot: Slot, call: _Call | None) -> None:
@@ -514,12 +588,52 @@ def _set_slots(held: Mapping[str, Slot], calls: Mapping[str, _Call], rules: Rule
             slot.wake_at = room_at(rule, slot, now)
 
 
-def _due(places: Iterable[_Place]) -> tuple[tuple[str, int, int], ...]:
+def _due(places: Iterable[_Place], now: int) -> tuple[tuple[str, int, int], ...]:
     """The earliest time of each lane at which a line may go on of which that was not known."""
     first: dict[tuple[str, int], int] = {}
     for place in places:
-        line = place.line
-        if line.due is not None and line.due != place.was_due:
+        line, before = place.line, place.was.due
+        passed_over = not place.sent and before is not None and line.due == now > before
+        if line.due is not None and line.due != before and not passed_over:
             lane = (line.queue, line.lane)
             first[lane] = min(line.due, first.get(lane, line.due))
     return tuple((*lane, due) for lane, due in first.items())
+
+
+def _floors(
+    before: Floors,
+    order: Order,
+    places: Mapping[Key, _Place],
+    picked: Sequence[Line],
+    found: Sequence[Slot],
+    seen: int,
+    now: int,
+) -> Floors:
+    """From where on the next claim need look: what this one has seen is written anew, or gone."""
+    safe = now - LAG_OF_LINES
+    lanes = dict(before.lanes)
+    last = picked[-1] if len(picked) >= order.limit else None
+    for mark in order.lanes:
+        lane = (mark.queue, mark.lane)
+        if last is not None and lane == (last.queue, last.lane):
+            lanes[lane] = min(safe, (last.due or 0) - 1)
+            break  # the lanes behind it were not visited
+        lanes[lane] = safe
+    for line in picked:
+        left = places[line.name].line.due
+        if left is not None and left == line.due and (line.queue, line.lane) in lanes:
+            lanes[line.queue, line.lane] = min(left - 1, lanes[line.queue, line.lane])
+    lines = dict(before.lines)
+    for place in places.values():
+        if place.sent and not is_ordered(place.line.key):
+            lines[place.line.name] = min(place.floor, Position(safe, ZERO.job_id))
+    floors = msgspec.structs.replace(
+        before,
+        lanes=lanes,
+        lines=lines,
+        slots=safe if len(found) < CALLED else min(safe, (found[-1].wake_at or 0) - 1),
+        seen_notes=max(before.seen_notes, seen),
+    )
+    if now - before.turned < LAG_OF_LINES:
+        return floors
+    return msgspec.structs.replace(floors, notes=before.next_notes, next_notes=before.seen_notes, turned=now)

@@ -15,6 +15,7 @@ from holdfast.core.facts import HOLDERS, MOST, Facts, Halt, LastError, Seat, Ser
 from holdfast.core.lines import decode_limits, is_ordered
 from holdfast.core.slots import Rule, rule_of
 from holdfast.core.states import JobState, Reason
+from holdfast.store.marks import ZERO
 from holdfast.store.records import PauseRecord, WorkerRecord
 from holdfast.store.statement import Statement, Verb
 from holdfast.store.verbs.jobs import TRIES, nowhere
@@ -192,7 +193,7 @@ def _stand(job_id: str, place: Place, key: str) -> Verb[Stand]:
     if is_ordered(key):
         if turn is not None or not stand.ahead:
             return stand
-        first = yield Statement("heads", {"keys": [(place.queue, key)]})
+        first = yield Statement("heads", {"keys": [(place.queue, key, *ZERO)]})
         return msgspec.structs.replace(stand, first=first[0][2] if first else None)
     if slot is not None:
         waiting = yield Statement("explain_tickets", {"slot": slot, "ticket": ticket, "limit": LIMIT})

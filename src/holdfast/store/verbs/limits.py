@@ -14,7 +14,7 @@ import msgspec
 from holdfast.core.limits import FAIR, Shares, read_what
 from holdfast.core.slots import Rule, parts_of
 from holdfast.store.records import LimitRecord, LimitRow
-from holdfast.store.statement import Many, Statement, Verb, Wake
+from holdfast.store.statement import Many, Row, Statement, Verb, Wake
 from holdfast.store.verbs import slots
 
 _NOTHING = Rule()
@@ -30,10 +30,15 @@ class Rules(msgspec.Struct, frozen=True, gc=False):
 
 
 def look() -> Verb[Rules]:
-    """All that holds now; what was set at run time before what code says."""
+    """All that holds now."""
+    return read((yield Statement("list_limits")))
+
+
+def read(rows: Iterable[Row]) -> Rules:
+    """From rows of rules, settings and overrides; what was set at run time counts before what code says."""
     rules: dict[str, Rule] = {}
     weights: dict[str, Mapping[str, int]] = {}
-    for name, settings, override in (yield Statement("list_limits")):
+    for name, settings, override in rows:
         text = settings if override is None else override
         scope, owner, what = parts_of(name)
         if what == FAIR:

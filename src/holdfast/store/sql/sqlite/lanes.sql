@@ -37,6 +37,6 @@ FROM line WHERE lane IS NOT NULL
 UNION ALL
 -- The lane of no queue: when notes and slots are to be seen to.
 SELECT '', 0, at, 0 FROM (
-    SELECT CASE WHEN EXISTS (SELECT 1 FROM holdfast_notes) THEN 0 ELSE (
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM holdfast_notes WHERE number > 0) THEN 0 ELSE (
         SELECT wake_at FROM holdfast_slots INDEXED BY holdfast_slots_wake WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1) END AS at)
 WHERE at IS NOT NULL

@@ -1,3 +1,3 @@
 DELETE FROM holdfast_notes WHERE number IN (
     SELECT number FROM holdfast_notes WHERE number > :after ORDER BY number LIMIT :limit)
-RETURNING id, run, queue, key, lane, limits
+RETURNING number, id, run, queue, key, lane, limits
