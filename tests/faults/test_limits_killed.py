@@ -9,10 +9,12 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from holdfast import Holdfast
 from holdfast.store.verbs.workers import list_workers
 from tests.conformance import invariant
 from tests.conformance.backends import Backend, PostgresBackend, SqliteBackend
@@ -93,8 +95,7 @@ def test_limits_hold_whatever_befalls_workers(
             goal = count * 0.85 * number / len(events)
             eventually(lambda goal=goal: ended(log) > goal, f"{goal:.0f} of the jobs run")
             if event == "stop":
-                before = {worker.id for worker in app.client.store.read(list_workers)}
-                fate.stop(lambda: before - {worker.id for worker in app.client.store.read(list_workers)})
+                fate.stop(partial(one_is_missing, app, workers(app)))
             else:
                 getattr(fate, event)()
         eventually(lambda: not alive(app), "every job ends", 100)
@@ -117,6 +118,14 @@ def test_limits_hold_whatever_befalls_workers(
         f"{len(history.spans)} runs of {number} jobs, {len(history.known.lost)} taken back, "
         f"{len(history.zombies)} zombies; {' '.join(events)}"
     )
+
+
+def workers(app: Holdfast) -> set[str]:
+    return {worker.id for worker in app.client.store.read(list_workers)}
+
+
+def one_is_missing(app: Holdfast, before: set[str]) -> bool:
+    return not before <= workers(app)
 
 
 def ended(log: Path) -> int:
