@@ -90,7 +90,10 @@ def enqueue_sqlite(url: str, number: int, batch: int) -> float:
     began = time.perf_counter()
     for begin in range(0, number, batch):
         now = time.time_ns() // 1000
-        rows = [(i, "default", "noop", 0, ARGS, None, None, None, 0, None, now) for i in ids[begin : begin + batch]]
+        rows = [
+            (i, "default", "noop", 0, ARGS, None, None, None, 0, None, now)
+            for i in ids[begin : begin + batch]
+        ]
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(jobs, rows)
         connection.executemany(pending, rows)

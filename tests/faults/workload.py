@@ -52,6 +52,8 @@ class Fleet:
     log: Path
     prefix: Sequence[str] = ()
     """What each command is run by, such as `ip netns exec NAME`."""
+    app: str = "tests.faults.workload:app"
+    """What they work for."""
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -68,7 +70,7 @@ class Fleet:
     ) -> subprocess.Popen[bytes]:
         """One more worker."""
         command = [*(self.prefix if prefix is None else prefix), sys.executable, "-m", "holdfast"]
-        command += ["--app", "tests.faults.workload:app", "worker", "--log-level", "warning", *options]
+        command += ["--app", self.app, "worker", "--log-level", "warning", *options]
         environment = {**os.environ, "HOLDFAST_URL": url or self.url, "HOLDFAST_TEST_LOG": str(self.log)}
         worker = subprocess.Popen(
             command, env=environment, cwd=Path(__file__).parents[2], stdin=subprocess.DEVNULL

@@ -72,6 +72,7 @@ class Batches:
         self._limits = limits
         self._apart = apart
         self._place = place
+        self._called_first = False
         self._stopping = False
         self._stale_at = 0.0
         """When to look again for what waits for too long."""
@@ -132,9 +133,10 @@ class Batches:
             StoreError: nothing is known to have been claimed.
         """
         answers: list[Taken] = []
+        first = self._called_first = not self._called_first
 
         def write(new_lease: Callable[[], str]) -> list[Claimed]:
-            order = Order(life.id, new_lease(), plan, limit, tasks, serves, self._place(), floors)
+            order = Order(life.id, new_lease(), plan, limit, tasks, serves, self._place(), floors, first)
             if self._apart.isdisjoint(tasks):
                 taken = self._channel.write(claim_lined, order)
             else:

@@ -67,6 +67,9 @@ class Order(NamedTuple):
     """Says in which line a job should stand, where that is another: it is put there."""
     floors: Floors | None = None
     """From where on to look, on a store that wants that."""
+    called_first: bool = False
+    """Queues of lines that were called by a slot are served before those of `lanes`. Change it from claim to claim, and
+    neither can starve the other."""
 
 
 class Taken(NamedTuple):
@@ -390,11 +393,9 @@ def _take(
 ) -> Verb[list[Claimed]]:
     """Share out the room that there is, and take the jobs."""
     free = {name: room(_rule(rules, name), slot, now) for name, slot in held.items()}
-    rank = {mark.queue: number for number, mark in reversed(list(enumerate(order.lanes)))}
-    going = sorted(
-        (place for place in places.values() if place.candidate),
-        key=lambda p: (rank.get(p.line.queue, len(rank)), p.line.queue, -p.line.lane, not p.called, p.order),
-    )
+    going = [place for place in places.values() if place.candidate]
+    rank = _in_turn(going, order)
+    going.sort(key=lambda p: (rank[p.line.queue], -p.line.lane, not p.called, p.order))
     groups = {group: n for n, group in enumerate(dict.fromkeys((p.line.queue, p.line.lane) for p in going))}
     seats: list[tuple[int, int, int, Claimed]] = []
     for _ in range(ROUNDS):
@@ -424,6 +425,15 @@ def _take(
             break
     # The lines of a group go in turn here too: what few jobs one has don't begin behind all of another.
     return [job for *_, job in sorted(seats, key=lambda seat: seat[:3])]
+
+
+def _in_turn(going: Sequence[_Place], order: Order) -> dict[str, int]:
+    """The place of each queue among those served: by `lanes`, or as their lines were called, which is by tickets."""
+    due = [mark.queue for mark in order.lanes]
+    called = [place.line.queue for place in sorted(going, key=lambda p: p.order) if place.called]
+    queues = [*called, *due] if order.called_first else [*due, *called]
+    queues += [place.line.queue for place in going]
+    return {queue: number for number, queue in reversed(list(enumerate(queues)))}
 
 
 def _wanted(place: _Place, rules: Rules) -> Wanted:

@@ -57,7 +57,8 @@ def free(held: dict[str, Slot], used: Counter[str]) -> bool:
         if slot is None:
             continue
         slot.used = max(0, slot.used - number)
-        if slot.waiting:
+        # What has a time already will be looked at then: that of a rate is no earlier for an end.
+        if slot.waiting and slot.wake_at is None:
             slot.wake_at = NOW
             woken = True
     return woken
