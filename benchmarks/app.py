@@ -28,7 +28,7 @@ def noop_thread(to: str, n: int) -> None:
 
 
 @app.task(name="nap")
-async def nap(to: str, n: int) -> None:  # noqa: ARG001 - it takes what `noop` takes
+async def nap(to: str, n: int) -> None:  # noqa: ARG001 - as the others
     """A few milliseconds of waiting for something else."""
     await asyncio.sleep(NAP)
 

@@ -50,7 +50,8 @@ def waited(store: str, place: str, task: str, number: int, late: bool, settings:
         store: and `place`: where.
         task: of all jobs.
         number: of jobs that another tenant has enqueued before.
-        late: the ten come while a worker is at work, and the time counts from then; otherwise from the first begin.
+        late: the ten come while a worker is at work, and the time counts from then. Otherwise from the first begin,
+            or from the worker's start for jobs that do nothing, of which ten are over before that can be timed.
         settings: of the worker's environment.
     """
     few, many = jobs_of("few", FEW, task), jobs_of("many", number, task)
@@ -67,9 +68,15 @@ def waited(store: str, place: str, task: str, number: int, late: bool, settings:
                 time.sleep(0.05)
         at = dict(ends(store, url, "shared"))
         end = max(at[job_id] for job_id in ids)
-        begin = "j.created_at" if late else "f.started_at"
-        named = f"j.id IN ({', '.join(repr(job.job_id) for job in few)})" if late else "true"
-        return (end - earliest(store, url, begin, named)) * 1000
+        joined = "{}finished AS f JOIN {}jobs AS j ON j.id = f.id"
+        if late:
+            named = ", ".join(repr(job.job_id) for job in few)
+            begin = earliest(store, url, "j.created_at", f"{joined} WHERE j.id IN ({named})")
+        elif task == "nap":
+            begin = earliest(store, url, "f.started_at", joined)
+        else:
+            begin = earliest(store, url, "started_at", "{}workers")
+        return (end - begin) * 1000
 
 
 def newest(store: str, url: str, few: list[NewJob]) -> list[tuple[str, None]]:
@@ -88,14 +95,13 @@ def until_begun(store: str, url: str, number: int) -> None:
     time.sleep(0.5)  # it is in its stride
 
 
-def earliest(store: str, url: str, column: str, which: str) -> float:
+def earliest(store: str, url: str, column: str, where: str) -> float:
     at = (
         f"min({column})"
         if store == "sqlite"
         else f"(date_part('epoch', min({column})) * 1e6::float8)::bigint"
     )
-    joined = "{}finished AS f JOIN {}jobs AS j ON j.id = f.id"
-    [(first,)] = ask(store, url, f"SELECT {at} FROM {joined} WHERE {which}")
+    [(first,)] = ask(store, url, f"SELECT {at} FROM {where}")
     return float(first) / 1e6
 
 

@@ -87,6 +87,6 @@ def test_migrations_are_numbered_without_gap(dialect: str) -> None:
 def test_decoded_columns_are_columns(connection: sqlite3.Connection, name: str) -> None:
     text = load("sqlite", name)
     numbers = {parameter: f"?{n}" for n, parameter in enumerate(text.parameters, 1)}
-    values = [1 if parameter == "limit" else "[]" for parameter in text.parameters]
-    cursor = connection.execute(rename(text.sql, numbers), values)
+    given = ["0" if parameter == "limit" else "[]" for parameter in numbers]
+    cursor = connection.execute(rename(text.sql, numbers), given)
     assert text.json <= {column[0] for column in cursor.description}
