@@ -102,6 +102,8 @@ def test_a_limit_comes_upon_jobs_that_wait_already(
     with paused(app):
         app.enqueue_many([visit.new(n, n % 6) for n in range(24)])
         app.limits.set(queue="mail", limit=2)
+        if running:
+            canary()  # it has been told of the limit, which no code knows
     for _ in range(2 - running):
         start()
     floor.until(lambda: floor.here["all"] == 2)
