@@ -13,7 +13,8 @@ from holdfast.store.base import Store
 from holdfast.store.open import open_store
 from holdfast.store.records import LimitRow
 from holdfast.store.verbs.claim import lanes
-from holdfast.store.verbs.claim_lined import Order, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
+from holdfast.store.verbs.in_hand import Order
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.limits import set_limits
 

@@ -39,7 +39,8 @@ from holdfast.store.verbs import (
     settle,
     workers,
 )
-from holdfast.store.verbs.claim_lined import Order, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
+from holdfast.store.verbs.in_hand import Order
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.insert_unique import insert_unique
 from holdfast.store.verbs.strays import Place

@@ -18,6 +18,7 @@ from holdfast.store.base import Store
 from holdfast.store.records import LaneDue, LaneMark, WorkerRow
 from holdfast.store.statement import Wake
 from holdfast.store.verbs import claim, claim_lined, jobs, leases, rescue, settle, workers
+from holdfast.store.verbs.in_hand import Order, Taken
 from holdfast.store.verbs.insert import insert
 from tests.conformance import invariant
 from tests.conformance.backends import Backend
@@ -133,7 +134,7 @@ class Scene:
         limit: int = 100,
         tasks: Sequence[str] = (TASK,),
         serves: Callable[[str], bool] = lambda queue: True,
-    ) -> claim_lined.Taken:
+    ) -> Taken:
         now = self.store.now() + SLACK
         found = [
             (lane.queue, lane.lane)
@@ -141,7 +142,7 @@ class Scene:
             if lane.run_at <= now and not is_suspect(lane.lane)
         ]
         marks = [LaneMark(queue, lane) for queue, lane in lanes or found]
-        order = claim_lined.Order(worker, self.ids.next(), marks, limit, tasks, serves)
+        order = Order(worker, self.ids.next(), marks, limit, tasks, serves)
         return self.store.write(claim_lined.claim_lined, order)
 
     def lines(self) -> list[LaneDue]:

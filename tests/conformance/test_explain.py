@@ -43,8 +43,9 @@ from holdfast.store.records import LaneMark, LimitRow, QueueRow
 from holdfast.store.statement import Many, Statement, Verb
 from holdfast.store.verbs import explain as explaining
 from holdfast.store.verbs import jobs, pauses
-from holdfast.store.verbs.claim_lined import Order, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
 from holdfast.store.verbs.explain import explain as facts_of
+from holdfast.store.verbs.in_hand import Order
 from holdfast.store.verbs.limits import set_limits
 from holdfast.store.verbs.queues import declare_queues
 from holdfast.store.verbs.settle import WAITING

@@ -10,7 +10,8 @@ from holdfast.store.marks import LAG_OF_LINES, Floors, Position
 from holdfast.store.records import LimitRow
 from holdfast.store.statement import Wake
 from holdfast.store.verbs import claim, limits
-from holdfast.store.verbs.claim_lined import Order, Taken, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
+from holdfast.store.verbs.in_hand import Order, Taken
 from holdfast.worker.lanes import Lanes
 from tests.conformance.scene import HOUR, QUEUE, TASK, Scene
 

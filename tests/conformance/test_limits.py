@@ -101,7 +101,7 @@ def test_a_change_wakes_who_waits_and_cuts_what_a_rate_has_spaced_out(scene: Sce
     assert slots[f"{rate}|b"].next_free == now + SECOND
     assert slots["queue:mail"] == slots["queue:mailing"] == fresh
     assert slots["queue:mail/rate-key|acme"] == Waits(None, now + 24 * HOUR)
-    until(lambda: any(wake.turns and wake.control for wake in heard))
+    until(lambda: any(wake.notes and wake.control for wake in heard))
     scene.store.write(declare_limits, [], [MAIL])
     slots = read_slots(scene)
     assert scene.is_now(slots["queue:mail"].wake_at, now)

@@ -16,6 +16,7 @@ from holdfast.core.slots import Rule
 from holdfast.core.states import JobState
 from holdfast.store.records import LimitRow
 from holdfast.store.verbs import claim, claim_lined, jobs, limits, lines, settle_in
+from holdfast.store.verbs.in_hand import Order
 from holdfast.store.verbs.insert import insert
 from holdfast.store.verbs.strays import Place
 from tests.conformance.scene import HOUR, QUEUE, SECOND, TASK, Scene, until
@@ -304,9 +305,7 @@ def test_a_lined_job_that_lacks_a_slot_is_put_where_it_needs_it(flow: Flow) -> N
 
     def take() -> list[str]:
         lanes = [claim.LaneMark(QUEUE, 0)]
-        order = claim_lined.Order(
-            flow.worker, flow.scene.ids.next(), lanes, 10, [TASK], lambda queue: True, place
-        )
+        order = Order(flow.worker, flow.scene.ids.next(), lanes, 10, [TASK], lambda queue: True, place)
         jobs = flow.scene.store.write(claim_lined.claim_lined, order).jobs
         flow.scene.check()
         flow.end(*jobs)

@@ -18,8 +18,9 @@ from holdfast.store.postgres.session import BEGIN
 from holdfast.store.postgres.text import columns, prepared, values
 from holdfast.store.records import LimitRow
 from holdfast.store.statement import Many, Statement
-from holdfast.store.verbs.claim_lined import Order, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
 from holdfast.store.verbs.ending import FORGOTTEN
+from holdfast.store.verbs.in_hand import Order
 from holdfast.store.verbs.insert import LINED, insert
 from holdfast.store.verbs.limits import set_limits
 from holdfast.store.verbs.lines import BLOCKED

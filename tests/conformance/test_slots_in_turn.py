@@ -10,6 +10,7 @@ import pytest
 from holdfast.core.slots import Rule
 from holdfast.store.records import LaneMark, LimitRow
 from holdfast.store.verbs import claim_lined, limits
+from holdfast.store.verbs.in_hand import Order
 from tests.conformance.scene import SLACK, TASK, Scene
 
 SLOT = f"task:{TASK}"
@@ -19,7 +20,7 @@ def claim(scene: Scene, worker: str, number: int, *, called_first: bool) -> list
     """Take jobs and end them; returns their queues."""
     due = [lane for lane in scene.lines() if lane.run_at <= scene.store.now() + SLACK and lane.queue]
     lanes = [LaneMark(lane.queue, lane.lane) for lane in due]
-    order = claim_lined.Order(
+    order = Order(
         worker, scene.ids.next(), lanes, number, [TASK], lambda queue: True, called_first=called_first
     )
     jobs = scene.store.write(claim_lined.claim_lined, order).jobs

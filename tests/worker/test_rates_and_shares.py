@@ -14,7 +14,8 @@ import pytest
 
 from holdfast import Holdfast, JobContext, Rate
 from holdfast.store.statement import Verb
-from holdfast.store.verbs.claim_lined import Order, Taken, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
+from holdfast.store.verbs.in_hand import Order, Taken
 from holdfast.worker import batches
 from tests.conformance.scene import until
 from tests.faults.history import History, Known, note, read

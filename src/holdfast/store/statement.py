@@ -48,7 +48,7 @@ class Wake(msgspec.Struct, frozen=True, gc=False):
     """Ids of running jobs that were asked to cancel, or whose lease was taken away."""
     lines: tuple[tuple[str, int, int | None], ...] = ()
     """Lines that may go on: queue, lane, and from when; None or 0 is at once."""
-    turns: bool = False
+    notes: bool = False
     """There are notes of lines to see to, or slots that lines wait for may have room."""
     control: bool = False
     """Something that workers go by was changed, such as a pause."""

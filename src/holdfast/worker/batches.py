@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from holdfast.core.outcomes import Interrupted, Outcome
 from holdfast.store.verbs.claim import claim
-from holdfast.store.verbs.claim_lined import Order, Taken, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
+from holdfast.store.verbs.in_hand import Order, Taken
 from holdfast.store.verbs.settle_in import claim_apart, claim_lined_apart
 from holdfast.worker.runs import Lease, Run
 

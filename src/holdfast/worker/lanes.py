@@ -81,7 +81,7 @@ class Lanes:
     def wake(self, wake: Wake, now: int) -> bool:
         """Take in news at the store's time `now`; True if they tell of something that is served here."""
         told = False
-        if wake.turns and not self._lined:
+        if wake.notes and not self._lined:
             with self._lock:
                 self._notes_due = self._notes_heard = NOW
             told = True

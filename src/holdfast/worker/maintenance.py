@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("holdfast.worker")
 
-IDLE_TURNS = 60.0
-"""Seconds between two rounds that forget the turns of ordering keys without jobs."""
+IDLE_LINES = 60.0
+"""Seconds between two rounds that forget lines without jobs and slots that nobody uses."""
 EXPIRED = 500
 """Jobs that one transaction fails since they had not begun in time."""
 LONGEST_ROUND = 60.0
@@ -107,7 +107,7 @@ class Maintenance:
             _Round(self._give_back_lost, options.beat_interval),
             _Round(self._give_up_unknown, grace, later=True),
             _Round(self._expire, options.beat_interval, later=True),
-            _Round(self._drop_idle_turns, IDLE_TURNS, later=True),
+            _Round(self._drop_idle_lines, IDLE_LINES, later=True),
         ]
         if cleanup is not None:
             self._rounds.append(_Round(Cleaning(store, channel, cleanup).step, cleanup, later=True))
@@ -244,7 +244,7 @@ class Maintenance:
     def _expired(self, job: Claimed) -> Settlement:
         return self._settle(job, Expired(job.expires_at or 0))
 
-    def _drop_idle_turns(self) -> None:
+    def _drop_idle_lines(self) -> None:
         while not self._stopping and self._channel.write(drop_idle, STEP) == STEP:
             pass
 

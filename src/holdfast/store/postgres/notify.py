@@ -23,7 +23,7 @@ def payload(news: Sequence[Wake]) -> str:
         due=_earliest(chain.from_iterable(wake.due for wake in news)),
         finished=tuple(job_id for wake in news for job_id in wake.finished),
         cancel=tuple(job_id for wake in news for job_id in wake.cancel),
-        turns=any(wake.turns for wake in news),
+        notes=any(wake.notes for wake in news),
         control=any(wake.control for wake in news),
         lines=_earliest(chain.from_iterable(wake.lines for wake in news)),
         anything=any(wake.anything for wake in news),
@@ -45,7 +45,7 @@ def topics(news: Sequence[Wake]) -> list[str]:
     """Who is to hear: "worker" of everything but results, "waiter" of results."""
     found: list[str] = []
     if any(
-        wake.due or wake.lines or wake.cancel or wake.turns or wake.control or wake.anything for wake in news
+        wake.due or wake.lines or wake.cancel or wake.notes or wake.control or wake.anything for wake in news
     ):
         found.append("worker")
     if any(wake.finished or wake.anything for wake in news):

@@ -141,7 +141,7 @@ def _tell(names: Iterable[str]) -> Verb[None]:
         yield from slots.make(plain)
         yield Statement("lock_rules", {"rules": [name for name, _ in changed]})
         yield Many("wake_slots", ("rule", "most"), changed)
-    yield Wake(turns=True, control=True)
+    yield Wake(notes=True, control=True)
 
 
 @lru_cache(maxsize=4096)

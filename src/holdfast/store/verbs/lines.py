@@ -73,7 +73,7 @@ def arrive(rows: Iterable[tuple[str, str, str, int]]) -> Verb[None]:
         first.setdefault((row[1], row[2]), row)
     if first:
         yield Many("add_notes", ("id", "queue", "key", "lane"), list(first.values()))
-        yield Wake(turns=True)
+        yield Wake(notes=True)
 
 
 def note_gone(jobs: Iterable[tuple[str, int]], *, ran: bool) -> Verb[None]:
@@ -87,7 +87,7 @@ def note_gone(jobs: Iterable[tuple[str, int]], *, ran: bool) -> Verb[None]:
     if rows:
         counted = yield Many("note_gone", ("id", "run"), rows, {"ran": ran})
         if counted[0][0]:
-            yield Wake(turns=True)
+            yield Wake(notes=True)
 
 
 def block(settlements: Sequence[Settlement]) -> Verb[None]:

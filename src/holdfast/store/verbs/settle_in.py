@@ -16,8 +16,9 @@ from holdfast.core.states import JobState
 from holdfast.store.records import LaneMark
 from holdfast.store.statement import Many, Row, Statement, Verb
 from holdfast.store.verbs.claim import claim
-from holdfast.store.verbs.claim_lined import Order, Taken, claim_lined
+from holdfast.store.verbs.claim_lined import claim_lined
 from holdfast.store.verbs.ending import forgotten_runs, vanishing
+from holdfast.store.verbs.in_hand import Order, Taken
 from holdfast.store.verbs.settle import apply
 from holdfast.store.verbs.strays import PlaceOf
 

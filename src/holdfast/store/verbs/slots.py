@@ -46,7 +46,7 @@ def give_back(used: Counter[str]) -> Verb[None]:
     woken = free(held, used)
     yield from write(held.values())
     if woken:
-        yield Wake(turns=True)
+        yield Wake(notes=True)
 
 
 def free(held: dict[str, Slot], used: Counter[str]) -> bool:
