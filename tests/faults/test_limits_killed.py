@@ -63,10 +63,10 @@ class Fate:
 
     def restart(self) -> None:
         victim = self._choose()
-        self._fleet.workers.remove(victim)
         victim.terminate()
         # It may still have been on its way up.
         assert victim.wait(60) in (0, -signal.SIGTERM)
+        self._fleet.workers.remove(victim)
         self.start()
 
     def _choose(self) -> subprocess.Popen[bytes]:

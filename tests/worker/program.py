@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -83,6 +84,14 @@ def exits(ctx: JobContext) -> int:
     if ctx.run == 1:
         os._exit(17)
     return ctx.run
+
+
+@router.task(name="asks", takes_context=True)
+def asks(ctx: JobContext) -> None:
+    """Has a signal come to a thread that is not the main one."""
+    note(ctx, "begin")
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    note(ctx, "end")
 
 
 @router.task(name="fails", takes_context=True, max_attempts=1)

@@ -15,7 +15,7 @@ from holdfast.core.errors import ConfigurationError
 from holdfast.worker.status import ExitStatus
 from tests.worker.conftest import StartWorker
 from tests.worker.faults import cuttable
-from tests.worker.program import dozes, quick, sleeps
+from tests.worker.program import asks, dozes, quick, sleeps
 from tests.worker.programs import Programs
 
 
@@ -281,3 +281,10 @@ def test_a_claim_under_way_at_the_end_leaves_nothing_behind(
     Event().wait(0.2)  # for a claim that nobody waits for
     [job] = app.jobs.list()
     assert (job.state, job.attempt) == ("pending", 0)
+
+
+def test_a_signal_that_another_thread_is_given_is_heard(programs: Programs, client_app: Holdfast) -> None:
+    """The system chooses the thread; after SIGSTOP and SIGCONT it is often not the main one."""
+    client_app.migrate()
+    client_app.enqueue_many([asks.new()])
+    assert programs.start().wait(30) == 0

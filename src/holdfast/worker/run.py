@@ -6,8 +6,8 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from queue import SimpleQueue
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from queue import Empty, SimpleQueue
 from threading import Thread, current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ logger = logging.getLogger("holdfast.worker")
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM") if hasattr(signal, name))
 LIFELINE = "HOLDFAST_LIFELINE"
 """The environment variable by which a supervisor names a pipe that it holds open as long as it lives."""
+LOOK_UP = 0.5
+"""Seconds after which a signal is heard that another thread was given."""
 ENDED = 0
 """In the place of a signal: the worker has ended."""
 
@@ -53,7 +55,7 @@ def run_worker(worker: Worker, *, probe: str | int | None = None) -> ExitStatus:
         _hold_lifeline(inbox)
         worker.start()
         told = 0
-        while (number := inbox.get()) != ENDED:
+        while (number := _next(inbox)) != ENDED:
             told += 1
             name = signal.Signals(number).name
             if told == 1:
@@ -68,6 +70,17 @@ def run_worker(worker: Worker, *, probe: str | int | None = None) -> ExitStatus:
                 give_back(SIGNALS)
         status = worker.wait()
     return ExitStatus.FAILED if status is None else status
+
+
+def _next(inbox: Inbox) -> int:
+    """Wait for what comes, and look up now and then.
+
+    The system may give a signal to any thread, as it does where the main one is just being continued after SIGSTOP.
+    That doesn't wake the main thread, which alone runs handlers of signals.
+    """
+    while True:
+        with suppress(Empty):
+            return inbox.get(timeout=LOOK_UP)
 
 
 def answering(probe: str | int | None, look: Callable[[], Health]) -> AbstractContextManager[object]:

@@ -14,7 +14,7 @@ from time import monotonic
 
 from holdfast.worker.health import Health
 from holdfast.worker.reports import REPORTS, Reports, health_of_all
-from holdfast.worker.run import LIFELINE, answering, signals
+from holdfast.worker.run import LIFELINE, LOOK_UP, answering, signals
 from holdfast.worker.status import ExitStatus
 
 logger = logging.getLogger("holdfast.supervisor")
@@ -116,7 +116,8 @@ class Supervisor:
     def _wait(self) -> None:
         """Wait for a signal, an end, or the time to start something."""
         starts = [member.start_at for member in self._members if member.start_at is not None]
-        timeout = max(0.0, min(starts) - monotonic()) if starts else None
+        # Now and then it looks up, for signals that another thread was given (`holdfast.worker.run`).
+        timeout = min(LOOK_UP, max(0.0, min(starts) - monotonic())) if starts else LOOK_UP
         try:
             number = self._signals.get(timeout=timeout)
         except Empty:
