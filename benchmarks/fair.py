@@ -66,6 +66,7 @@ def waited(store: str, place: str, task: str, number: int, late: bool, settings:
             ids = {job.job_id for job in few}
             while len(ids.intersection(job_id for job_id, _ in newest(store, url, few))) < FEW:
                 time.sleep(0.05)
+            started = earliest(store, url, "started_at", "{}workers")
         at = dict(ends(store, url, "shared"))
         end = max(at[job_id] for job_id in ids)
         joined = "{}finished AS f JOIN {}jobs AS j ON j.id = f.id"
@@ -75,7 +76,7 @@ def waited(store: str, place: str, task: str, number: int, late: bool, settings:
         elif task == "nap":
             begin = earliest(store, url, "f.started_at", joined)
         else:
-            begin = earliest(store, url, "started_at", "{}workers")
+            begin = started
         return (end - begin) * 1000
 
 
