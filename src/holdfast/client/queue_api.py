@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -13,13 +13,17 @@ from holdfast.client.flow import Flow, Read, Write
 from holdfast.client.jobs import STEP
 from holdfast.client.names import check_name
 from holdfast.client.pauses import Pause
-from holdfast.core.times import to_timedelta
-from holdfast.store.records import QueueCounts
+from holdfast.core.times import to_datetime, to_timedelta
+from holdfast.store.records import DepthRecord, QueueCounts
 from holdfast.store.statement import Row
+from holdfast.store.verbs import overview
 from holdfast.store.verbs import queues as verbs
 
 if TYPE_CHECKING:
     from holdfast.client.client import Client
+
+DEEPEST = 10_000
+"""Where the counts of `Queues.depths` end."""
 
 
 class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +49,29 @@ class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
     def due(self) -> int:
         """Those that wait and whose time has come."""
         return self.pending - self.scheduled
+
+
+class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits and runs in one queue at one moment. What waits is counted up to `DEEPEST`."""
+
+    name: str
+    declared: bool
+    """Code has declared it."""
+    pending: int
+    """All that wait, scheduled ones too."""
+    due: int
+    """Those of them whose time has come."""
+    blocked: int
+    """That wait for their turn."""
+    running: int
+    oldest_due: datetime | None
+    """Since when the job that has been due for longest has been so; those that wait for their turn don't count."""
+    paused: Pause | None
+    """By whom, since when and why, if nothing of it is claimed: its own pause, else that of everything."""
+
+
+# Within the class below, the name says what it returns.
+Depths: TypeAlias = list[QueueDepth]
 
 
 class Queue:
@@ -153,6 +180,38 @@ class Queues:
     async def __aiter__(self) -> AsyncIterator[Queue]:
         for queue in await self._client.arun(self._known()):
             yield queue
+
+    def depths(self) -> Depths:
+        """What waits and runs in all of them, by name.
+
+        It costs little, however many jobs wait or are kept: what waits is counted up to 10,000 in each queue.
+        """
+        return self._client.run(self._depths())
+
+    async def adepths(self) -> Depths:
+        """The same for async code."""
+        return await self._client.arun(self._depths())
+
+    def _depths(self) -> Flow[Depths]:
+        found: list[DepthRecord] = yield Read(overview.depths, (DEEPEST,))
+        known = {one.name: one for one in found}
+        for settings in self._client.registry.queues():
+            known.setdefault(settings.name, DepthRecord(name=settings.name, declared=True))
+        paused = {(one.kind, one.name): one for one in (yield from pauses.paused())}
+        everything = paused.get(pauses.EVERYTHING)
+        return [
+            QueueDepth(
+                name=one.name,
+                declared=one.declared,
+                pending=one.pending,
+                due=one.due,
+                blocked=one.blocked,
+                running=one.running,
+                oldest_due=None if one.oldest_due is None else to_datetime(one.oldest_due),
+                paused=paused.get(("queue", one.name)) or everything,
+            )
+            for one in sorted(known.values(), key=lambda one: one.name)
+        ]
 
     def _known(self) -> Flow[list[Queue]]:
         stored: list[str] = yield Read(verbs.queue_names, ())

@@ -53,3 +53,13 @@ def count_text(n: int, noun: str, plural: str | None = None) -> str:
 def moment_text(when: datetime, now: datetime) -> str:
     """A time as it is, and as seen from now: `2026-01-31T09:00:00.000+00:00 (in 3 min)`."""
     return f"{when.isoformat(timespec='milliseconds')} ({when_text(when, now)})"
+
+
+def bytes_text(size: float) -> str:
+    """A size in decimal units: `812 B`, `3.4 MB`."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(amount) < 999.5 or unit == "TB":
+            return f"{amount:.0f} {unit}" if unit == "B" or abs(amount) >= 99.95 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError

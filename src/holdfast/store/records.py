@@ -141,6 +141,28 @@ class QueueRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The run time of the job that has been due for longest."""
 
 
+class DepthRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits and runs in a queue; what waits is counted up to a limit."""
+
+    name: str
+    declared: bool
+    pending: int = 0
+    """All that wait, those too whose time is ahead."""
+    due: int = 0
+    blocked: int = 0
+    running: int = 0
+    oldest_due: int | None = None
+    """The run time of the job that has been due for longest; jobs that stand in lines don't count."""
+
+
+class RecentFailures(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed jobs, among those that were enqueued last."""
+
+    number: int
+    lately: int
+    """Those of them that failed after a given time."""
+
+
 class LimitRow(msgspec.Struct, frozen=True):
     """A rule of a limit, a rate or fair shares; settings are JSON text."""
 
