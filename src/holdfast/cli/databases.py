@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.client import watch
 from holdfast.core.errors import StoreError
 from holdfast.store import open as opening
 from holdfast.store.verbs.queues import list_queues
-from holdfast.store.verbs.workers import SILENT, list_workers
+from holdfast.store.verbs.workers import list_workers
 
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
@@ -27,10 +28,7 @@ def worker_records(app: Holdfast) -> list[WorkerRecord]:
 
 def worker_state(app: Holdfast, worker: WorkerRecord) -> str:
     """`alive`; `dead` if that is certain; `silent` if it hasn't been heard of for as long as a lease mostly is."""
-    store = app.client.store
-    if store.known_dead(worker.id):
-        return "dead"
-    return "silent" if store.now() - worker.beat_at > SILENT else "alive"
+    return watch.worker_state(app.client, worker, app.client.store.now())
 
 
 def address(app: Holdfast) -> str:

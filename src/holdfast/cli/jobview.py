@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from holdfast.cli.text import moment_text, seconds_text, when_text
-from holdfast.client.job import MASK
+from holdfast.client.masking import is_known, shown_args
 
 if TYPE_CHECKING:
     from holdfast import Holdfast, Job
@@ -120,16 +120,12 @@ def _text(value: Any) -> str:
 
 def known(app: Holdfast, job: Job[Any]) -> bool:
     """True if the job's task is declared here, and with it what is sensitive."""
-    return app.client.registry.find(job.task) is not None
+    return is_known(app.client, job.task)
 
 
 def arguments(app: Holdfast, job: Job[Any], *, reveal: bool) -> dict[str, Any]:
     """The arguments, masked where they are sensitive, and where nobody here knows whether they are."""
-    if reveal:
-        return job.args
-    if not known(app, job):
-        return dict.fromkeys(job.args, MASK)
-    return job.masked_args
+    return job.args if reveal else shown_args(app.client, job)
 
 
 def document(app: Holdfast, job: Job[Any], *, reveal: bool, history: bool = False) -> dict[str, Any]:
