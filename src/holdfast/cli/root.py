@@ -34,6 +34,7 @@ MEMBERS = {
     "schedules": "holdfast.cli.schedules:schedules",
     "workers": "holdfast.cli.workers:workers",
     "stats": "holdfast.cli.stats:stats",
+    "web": "holdfast.cli.web:web",
     "doctor": "holdfast.cli.doctor:doctor",
     "move": "holdfast.cli.move:move",
 }
