@@ -100,3 +100,25 @@ def test_whoever_waits_for_a_purged_job_is_told(app: Holdfast) -> None:
             await waiting
 
     asyncio.run(purge_meanwhile())
+
+
+def test_depths_are_those_of_the_stats(app: Holdfast) -> None:
+    app.queue("declared")
+
+    @app.task
+    def nothing() -> None: ...
+
+    app.enqueue_many(
+        [nothing.using(queue="a").new() for _ in range(3)] + [nothing.using(queue="b", delay=60).new()]
+    )
+    app.queues["b"].pause(reason="why not")
+    found = {one.name: one for one in app.queues.depths()}
+    assert list(found) == ["a", "b", "declared"]
+    for name, one in found.items():
+        stats = app.queues[name].stats()
+        assert (one.pending, one.due, one.blocked, one.running, one.paused) == (
+            stats.pending, stats.due, stats.blocked, stats.running, stats.paused
+        )  # fmt: skip
+        assert (one.oldest_due is None) == (stats.oldest_due is None)
+    app.pause()
+    assert {one.paused.kind for one in app.queues.depths() if one.paused} == {"all", "queue"}
