@@ -6,7 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -59,7 +59,8 @@ class Site:
         )
         self._pages.filters.update(FILTERS)
         # For pages whole and in part: what a template imports, its blocks alone don't have.
-        self._pages.globals["parts"] = self._pages.get_template("_parts.html").module
+        shared = cast("dict[str, Any]", self._pages.globals)
+        shared["parts"] = self._pages.get_template("_parts.html").module
 
     # --- who asks -------------------------------------------------------------------------------------------
 

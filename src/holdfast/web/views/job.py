@@ -15,7 +15,7 @@ from holdfast.client.job import Job
 from holdfast.client.masking import is_known, shown_args
 from holdfast.core.phrases import seconds_text
 from holdfast.core.states import JobState
-from holdfast.core.times import to_datetime
+from holdfast.core.times import SECOND, to_datetime
 from holdfast.web.site import change, page, site_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Verb(msgspec.Struct, frozen=True):
     """In which it makes sense."""
 
 
+MILLISECOND = SECOND // 1000
 _WAITS = {JobState.PENDING, JobState.BLOCKED}
 _ENDED = {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED}
 VERBS: Final = {
@@ -148,14 +149,9 @@ def timeline(job: Job[Any]) -> list[Event]:
                 f"attempt {job.attempt}{worker}",
             )
         )
-    if job.finished_at is not None:
-        took = ""
-        if (
-            record.started_at is not None
-            and record.finished_at is not None
-            and record.started_at < record.finished_at
-        ):
-            took = f"after {seconds_text((record.finished_at - record.started_at) / 1e6)}"
+    if job.finished_at is not None and record.finished_at is not None:
+        ran = 0 if record.started_at is None else record.finished_at - record.started_at
+        took = f"after {seconds_text(ran / SECOND)}" if ran >= MILLISECOND else ""
         why = f"reason: {job.reason.value}" if job.reason else ""
         found.append(
             Event(

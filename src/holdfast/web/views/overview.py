@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from holdfast.client.pauses import Pause
 
+LEVELS = ("error", "warning", "note")
+"""The worst first."""
 SHOWN = 20
 """Queues and workers on this page, and points of attention."""
 LATE = timedelta(minutes=5)
@@ -33,7 +35,7 @@ class Point(msgspec.Struct, frozen=True):
     """Something that needs attention."""
 
     level: str
-    """"error", "warning" or "note"."""
+    """One of `LEVELS`."""
     what: str
     remedy: str
     link: str
@@ -52,7 +54,9 @@ async def show(request: Request) -> Response:
             site.app.apaused(),
             atrouble(site.app.client),
         )
-        points = list(points_of(queues, workers, paused, trouble))
+        points = sorted(
+            points_of(queues, workers, paused, trouble), key=lambda point: LEVELS.index(point.level)
+        )
         return {
             "points": points[:SHOWN],
             "more_points": len(points) - SHOWN,
@@ -78,7 +82,7 @@ def _weight(queue: QueueDepth) -> tuple[int, int]:
 def points_of(
     queues: Sequence[QueueDepth], workers: Sequence[SeenWorker], paused: list[Pause], trouble: Trouble
 ) -> Iterator[Point]:
-    """What needs attention, the worst first, each with what helps."""
+    """What needs attention, each with what helps."""
     yield from _lost(workers)
     yield from _unserved(queues, workers)
     yield from _unknown(trouble)
