@@ -250,34 +250,6 @@ def test_every_change_wants_the_token_of_its_session(dashboard: Open, tasks: Hol
     assert browser.post(f"/jobs/jobs/{job.id}/delete", {"csrf": ours}).status == 403
 
 
-def test_forms_that_are_none(browser: Browser, tasks: Holdfast) -> None:
-    path = f"/jobs/jobs/{tasks.enqueue('greet', {'name': 'Ada'}).id}/cancel"
-    kind = {"content-type": "application/x-www-form-urlencoded"}
-    page = browser.page("/")
-    csrf = page.form("/jobs/theme").fields["csrf"].encode()
-    for headers, body, status in (
-        ({"content-type": "application/json"}, b"{}", 415),
-        ({"content-type": "text/plain"}, b"csrf=" + csrf, 415),
-        ({}, b"", 415),
-        (kind, b"csrf=" + csrf + b"&x=" + b"y" * 70_000, 413),
-        (kind, b"&".join([b"csrf=" + csrf] + [b"x=1"] * 60), 400),
-        (kind, b"csrf=%ff%fe", 400),
-        (kind, b"\xff\x00", 400),
-        (kind, b"", 403),
-    ):
-        answer = browser.request("POST", path, headers=headers, body=body)
-        assert answer.status == status, (headers, body[:40], answer.html)
-
-
-@pytest.mark.parametrize("name", ["", " ", "a\x00b", "a\nb", "x" * 201])
-def test_names_that_are_none(browser: Browser, name: str) -> None:
-    csrf = browser.page("/").form("/jobs/theme").fields["csrf"]
-    for path in ("/queue/pause", "/queue/purge", "/schedule/pause", "/schedule/run"):
-        assert browser.post(f"/jobs{path}", {"csrf": csrf, "name": name}).status == 400, path
-    assert browser.post("/jobs/queue/pause", {"csrf": csrf, "name": "a", "reason": "x" * 501}).status == 400
-    assert browser.post("/jobs/queue/pause", {"csrf": csrf, "name": "a", "reason": "\0"}).status == 400
-
-
 # --- what may be done -------------------------------------------------------------------------------------------
 
 

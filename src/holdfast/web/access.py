@@ -173,7 +173,7 @@ class Access:
             return
         site = request.headers.get("sec-fetch-site", "same-origin")
         if site not in ("same-origin", "none") or not self.sessions.has_csrf(visitor.session, given):
-            self.audit(request, "refused", request.url.path, "no valid CSRF token")
+            self.audit(request, "refused", str(request.scope["path"]), "no valid CSRF token")
             raise HTTPException(
                 403,
                 "This form is too old, or comes from elsewhere. Go back, load the page again, and repeat it.",

@@ -89,7 +89,7 @@ class Site:
     async def require(self, request: Request, action: str) -> None:
         """Refuse an action that may not be done here."""
         if not await self.access.allows(request, action):
-            self.access.audit(request, action, request.url.path, "refused")
+            self.access.audit(request, action, str(request.scope["path"]), "refused")
             why = "This dashboard is read-only." if self.access.read_only else "You may not do this."
             raise HTTPException(403, why)
 
@@ -143,7 +143,7 @@ class Site:
             value,
             max_age=seconds,
             path=self.url(request, "") or "/",
-            secure=self.access.https or request.url.scheme == "https",
+            secure=self.access.https or request.scope["scheme"] == "https",
             httponly=True,
             samesite="lax",
         )
@@ -216,8 +216,9 @@ def change(view: Callable[[Request, Form], Awaitable[Response]]) -> Endpoint:
 
 def here(request: Request) -> str:
     """The page that is asked for, below the prefix, with its query."""
-    query = request.url.query
-    return quote(_path(request)) + (f"?{query}" if query else "")
+    # Not by request.url, which wants text of what may be any bytes.
+    query = quote(request.scope["query_string"], safe="%&=+/:;,@!$'()*")
+    return quote(_path(request), errors="replace") + (f"?{query}" if query else "")
 
 
 def _path(request: Request) -> str:

@@ -36,6 +36,6 @@ class Files:
         content = self._contents.get(name)
         if content is None:
             raise HTTPException(404)
-        asked = f"/static/{name}?{request.url.query}"
+        asked = f"/static/{name}?{request.scope['query_string'].decode('latin-1')}"
         keep = "public, max-age=31536000, immutable" if asked == self.addresses[name] else "no-cache"
         return Response(content, media_type=KINDS[Path(name).suffix], headers={"cache-control": keep})
