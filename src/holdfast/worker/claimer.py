@@ -41,6 +41,8 @@ UNCONFIRMED = 0.05
 """Seconds to wait for a beat, where it isn't certain that the store still knows the worker for alive."""
 AUDIENCE_SECONDS = 20
 """For so long an idle worker is told of due jobs after it has last said that it is idle."""
+IN_VAIN = 50
+"""After so many claims of lines that brought nothing, though others may be behind those that were seen, it rests."""
 DEAR = 10
 """A claim that left out the kinds of tasks without room, and found nothing, may have waded through a backlog of
 them: the next one waits for so many times its cost."""
@@ -143,6 +145,8 @@ class Claimer:
             options.apart,
             options.place,
         )
+        self._in_vain = 0
+        """So many claims of lines, one after the other, have brought nothing."""
         self._lined_last = False
         """The last claim was of jobs that wait in lines."""
         self._lanes = Lanes(options.queues, Marks() if options.marks else None, ages=options.ages)
@@ -397,7 +401,9 @@ class Claimer:
             # What has no room was left where it is: floors may not pass it.
             if not taken.jobs:
                 self._narrow_again_at = now + max(STALE / 10, DEAR * (monotonic() - now))
-        elif len(taken.jobs) < limit:
+            return
+        self._in_vain = 0 if taken.jobs else self._in_vain + 1
+        if len(taken.jobs) < limit and (taken.all or self._in_vain >= IN_VAIN):
             again = since + int(self._options.poll * SECOND) if not taken.jobs else None
             self._lines.emptied(plan, since, again)
 

@@ -99,9 +99,12 @@ def claim_lined(order: Order) -> Verb[Taken]:
     times = [slot.wake_at for slot in held.values()]
     times += (notes.again, desk.next, NOW if len(found) == CALLED else None)
     look_at = min((at for at in times if at is not None), default=None)
+    seen_all = len(picked) < order.limit
     if order.floors is None:
-        return Taken(jobs, look_at)
-    return Taken(jobs, look_at, next_floors(order.floors, order, places, picked, found, notes.seen, now))
+        return Taken(jobs, look_at, all=seen_all)
+    return Taken(
+        jobs, look_at, next_floors(order.floors, order, places, picked, found, notes.seen, now), seen_all
+    )
 
 
 def _may_go(place: InHand, order: Order, halted: Halted, tasks: Collection[str], now: int) -> bool:
@@ -220,6 +223,7 @@ def _taken(asking: Sequence[InHand], order: Order, tasks: Collection[str]) -> Ve
         yield Statement("take_out", {"ids": [row[0] for row in rows]})
     found: dict[Key, list[Claimed]] = {}
     strays: list[tuple[Claimed, int, Place]] = []
+    moved: set[Key] = set()
     for row in sorted(rows, key=lambda row: (row[10], row[0])):
         job = Claimed(*row[:15])
         job.lease = order.lease
@@ -228,8 +232,11 @@ def _taken(asking: Sequence[InHand], order: Order, tasks: Collection[str]) -> Ve
             found.setdefault((job.queue, row[16]), []).append(job)
         else:
             strays.append((job, row[15], elsewhere))
+            moved.add((job.queue, row[16]))
     if strays:
         yield from put_elsewhere(strays)
+    for place in asking:
+        place.moved = place.line.name in moved
     return found
 
 

@@ -62,7 +62,7 @@ def take_overdue(ids: Sequence[str]) -> Verb[list[Claimed]]:
     blocked = yield Statement("lock_blocked", {"ids": list(ids)})
     if blocked:
         yield Statement("drop_from_lines", {"ids": [row[0] for row in blocked]})
-    jobs = [Claimed(*row[:13]) for row in (*rows, *blocked)]
+    jobs = [Claimed(*row[:15]) for row in (*rows, *blocked)]
     taken = {job.job_id for job in jobs}
     for job in jobs:
         job.run += 1

@@ -60,6 +60,8 @@ class Taken(NamedTuple):
     """When notes or slots are to be seen to again; 0 is at once, None not as far as is known."""
     floors: Floors | None = None
     """From where on the next claim need look."""
+    all: bool = True
+    """It has seen all lines that may go on, in the lanes that it was given; False where there may be others."""
 
 
 class Desk(NamedTuple):
@@ -95,6 +97,7 @@ class InHand:
         "got",
         "head",
         "line",
+        "moved",
         "order",
         "sent",
         "short_of",
@@ -116,6 +119,8 @@ class InHand:
         """So many jobs were asked of it …"""
         self.got = 0
         """… and so many came, in the last round."""
+        self.moved = False
+        """Some jobs that it sent belonged elsewhere, and are there now."""
         self.sent = 0
         """So many came in all."""
         self.short_of: str | None = None

@@ -132,7 +132,8 @@ def _amend(job: NewJob, holds: str) -> Verb[bool]:
         return False
     if not rows:
         record = yield from get(holds)
-        if record is not None and record.state in WAITING_STATES:
+        if record is not None and (record.state in WAITING_STATES or record.state.terminal):
+            # It moves, or has ended meanwhile and has no key any more.
             return False
         raise (yield from _refusal(job, holds))
     yield Many("change_args", ("id", "args"), [(holds, job.args)])

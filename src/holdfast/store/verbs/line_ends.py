@@ -52,9 +52,9 @@ def set_lines(
         elif place.short_of is not None:
             short.append(place)
             continue
-        elif place.asked and not place.sent and head.task in order.tasks:
+        elif place.asked and not (place.sent or place.moved) and head.task in order.tasks:
             line.due = now + STUCK
-        elif crowded and not place.sent and line.due is not None:
+        elif crowded and not (place.sent or place.candidate) and line.due is not None:
             # Out of the way of those behind it. Others may take what this worker doesn't, or has no room for.
             line.due = now + STUCK if head.task in order.tasks else now
         elif done:
