@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,10 +13,12 @@ from holdfast.core.outcomes import Expired, Interrupted, Retry, Snooze, Succeede
 from holdfast.core.overrides import Overrides
 from holdfast.core.policy import DEFAULT
 from holdfast.core.states import JobState, Reason
+from holdfast.core.unique import Unique, key_for
 from holdfast.store.verbs import dead_letters, jobs, pauses
 from holdfast.store.verbs.expire import expire
 from holdfast.store.verbs.expiry import FIRST
-from tests.conformance.scene import QUEUE, SECOND, Scene
+from holdfast.store.verbs.insert_unique import insert_unique
+from tests.conformance.scene import QUEUE, SECOND, TASK, Scene
 
 PAST = Overrides(expires_at=1)
 HOUR = Overrides(expires_in=3600 * SECOND)
@@ -139,3 +142,17 @@ def test_jobs_without_it_leave_no_trace(scene: Scene) -> None:
     assert rows(scene) == set()
     assert [job.expires_at for job in claimed] == [None] * 3
     scene.finish(worker, [replace(job) for job in claimed])
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"ordering_key": "k"}, {"limits": ("task:t",)}], ids=["plain", "ordered", "limited"]
+)
+def test_the_unique_key_goes_with_it(scene: Scene, fields: dict[str, Any]) -> None:
+    key = key_for(Unique(key="one"), TASK, QUEUE, "")
+    (first,) = scene.new(overrides=PAST, unique_key=key, **fields)
+    scene.store.write(insert_unique, [first])
+    (found,) = expired(scene)
+    assert found.job.job_id == first.job_id
+    (second,) = scene.new(unique_key=key, **fields)
+    assert scene.store.write(insert_unique, [second]) == [None], "it is new"
+    scene.check()

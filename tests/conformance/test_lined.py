@@ -14,7 +14,7 @@ from holdfast.core.job import Claimed, NewJob
 from holdfast.core.policy import DEFAULT
 from holdfast.core.slots import Rule
 from holdfast.core.states import JobState
-from holdfast.store.records import LimitRow
+from holdfast.store.records import LaneMark, LimitRow
 from holdfast.store.verbs import claim, claim_lined, jobs, limits, lines, settle_in
 from holdfast.store.verbs.in_hand import Order
 from holdfast.store.verbs.insert import insert
@@ -358,3 +358,51 @@ def test_lines_and_slots_without_jobs_are_forgotten(flow: Flow) -> None:
         what="all gone",
     )
     assert flow.scene.backend.tables().lines == {}
+
+
+def test_lines_that_had_no_turn_for_want_of_room_go_on_at_once(flow: Flow) -> None:
+    flow.put(*[job for n in range(6) for job in flow.scene.new(2, share=str(n))])
+    assert [len(flow.take(2)) for _ in range(7)] == [2, 2, 2, 2, 2, 2, 0]
+
+
+@pytest.mark.parametrize("many", [1, 40])
+def test_the_urgent_are_called_first_however_many_wait(flow: Flow, many: int) -> None:
+    flow.rule(ONE, most=1)
+    flow.put(*[job for n in range(many) for job in flow.scene.new(3, share=str(n), limits=(ONE,))])
+    (running,) = flow.take()
+    urgent = flow.enqueue(4, priority=9, share="u", limits=(ONE,))
+    order: list[str] = []
+    for _ in urgent:
+        flow.end(running)
+        (running,) = flow.take()
+        order.append(running.job_id)
+    assert order == urgent
+
+
+def test_what_waits_for_a_slot_ages(flow: Flow) -> None:
+    flow.rule(ONE, most=1)
+    (old,) = flow.enqueue(limits=(ONE,))
+    urgent = flow.enqueue(3, priority=4, limits=(ONE,))
+    sqlite = flow.scene.backend.dialect == "sqlite"
+    since = "first_due - 10000000" if sqlite else "first_due - interval '10 s'"
+    flow.scene.backend.execute(f"UPDATE {{}}blocked SET first_due = {since} WHERE id = ?", old)
+    flow.scene.claim_lined(flow.worker, limit=0)
+
+    def take(age: int) -> str:
+        lanes = [LaneMark(lane.queue, lane.lane) for lane in flow.scene.lines()]
+        order = Order(
+            flow.worker,
+            flow.scene.ids.next(),
+            lanes,
+            10,
+            [TASK],
+            lambda queue: True,
+            ages={QUEUE: age * SECOND},
+        )
+        (job,) = flow.scene.store.write(claim_lined.claim_lined, order).jobs
+        flow.end(job)
+        return job.job_id
+
+    assert take(3) == urgent[0], "three priorities higher, which is not enough"
+    assert take(2) == old
+    assert take(2) == urgent[1]

@@ -51,6 +51,7 @@ class Batches:
         most: so many jobs in all; None is without limit.
         apart: names of tasks whose jobs get leases of their own, to be settled in their handlers' transactions.
         place: gives what says in which line a job is to stand that stands in none; None where none is to.
+        ages: tells of queues whose jobs age after how many microseconds one counts as one priority higher.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Batches:
         most: int | None,
         apart: frozenset[str] = frozenset(),
         place: Callable[[], PlaceOf | None] = lambda: None,
+        ages: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self.left = most
         """So many may still be claimed."""
@@ -73,6 +75,7 @@ class Batches:
         self._limits = limits
         self._apart = apart
         self._place = place
+        self._ages = ages
         self._called_first = False
         self._stopping = False
         self._stale_at = 0.0
@@ -137,7 +140,9 @@ class Batches:
         first = self._called_first = not self._called_first
 
         def write(new_lease: Callable[[], str]) -> list[Claimed]:
-            order = Order(life.id, new_lease(), plan, limit, tasks, serves, self._place(), floors, first)
+            order = Order(
+                life.id, new_lease(), plan, limit, tasks, serves, self._place(), floors, self._ages(), first
+            )
             if self._apart.isdisjoint(tasks):
                 taken = self._channel.write(claim_lined, order)
             else:

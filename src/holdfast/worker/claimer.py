@@ -144,6 +144,7 @@ class Claimer:
             options.max_jobs,
             options.apart,
             options.place,
+            options.ages,
         )
         self._in_vain = 0
         """So many claims of lines, one after the other, have brought nothing."""

@@ -148,7 +148,9 @@ def _take(
     free = {name: room(rule_for(rules, name), slot, now) for name, slot in held.items()}
     going = [place for place in places.values() if place.candidate]
     rank = _in_turn(going, order)
-    going.sort(key=lambda p: (rank[p.line.queue], -p.line.lane, not p.called, p.order))
+    going.sort(
+        key=lambda p: (rank[p.line.queue], -_urgency(p, order, now), -p.line.lane, not p.called, p.order)
+    )
     groups = {group: n for n, group in enumerate(dict.fromkeys((p.line.queue, p.line.lane) for p in going))}
     seats: list[tuple[int, int, int, Claimed]] = []
     for _ in range(ROUNDS):
@@ -178,6 +180,14 @@ def _take(
             break
     # The lines of a group go in turn here too: what few jobs one has don't begin behind all of another.
     return [job for *_, job in sorted(seats, key=lambda seat: seat[:3])]
+
+
+def _urgency(place: InHand, order: Order, now: int) -> int:
+    """The priority of a line, and how long its next job has been due, if that counts."""
+    after = order.ages.get(place.line.queue)
+    if after is None or place.head is None:
+        return place.line.lane
+    return place.line.lane + max(0, now - place.head.first_due) // after
 
 
 def _in_turn(going: Sequence[InHand], order: Order) -> dict[str, int]:

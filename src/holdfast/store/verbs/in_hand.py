@@ -47,6 +47,8 @@ class Order(NamedTuple):
     """Says in which line a job should stand, where that is another: it is put there."""
     floors: Floors | None = None
     """From where on to look, on a store that wants that."""
+    ages: Mapping[str, int] = {}
+    """Of queues whose jobs age: after how many microseconds one that is due counts as one priority higher."""
     called_first: bool = False
     """Queues of lines that were called by a slot are served before those of `lanes`. Change it from claim to claim, and
     neither can starve the other."""
@@ -200,6 +202,15 @@ def call_waiting(
         most = max(number for _, _, number in asked)
         for row in (yield Statement("waiting_lines", {"slots": asked, "most": most})):
             _have(places, Line(*row), called=True)
+        # Where more may wait than were called, those of the highest priority besides: tickets know of none.
+        crowds = [
+            (slot.name, number)
+            for slot, (_, _, number) in zip(found, asked, strict=True)
+            if slot.tickets - slot.served > number
+        ]
+        if crowds:
+            for row in (yield Statement("urgent_lines", {"slots": crowds, "most": most})):
+                _have(places, Line(*row), called=True)
 
 
 def who_else_waits(

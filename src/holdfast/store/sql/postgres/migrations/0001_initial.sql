@@ -74,6 +74,7 @@ CREATE TABLE holdfast.lines (
 );
 CREATE INDEX lines_due ON holdfast.lines (queue, lane, due) WHERE due IS NOT NULL;
 CREATE INDEX lines_waiting ON holdfast.lines (slot, ticket) WHERE slot IS NOT NULL;
+CREATE INDEX lines_urgent ON holdfast.lines (slot, lane DESC, ticket) WHERE slot IS NOT NULL;
 CREATE INDEX lines_idle ON holdfast.lines (queue) WHERE due IS NULL AND id IS NULL AND slot IS NULL;
 
 -- What limits and rates count: jobs that run (`used`), or until when those let through are spaced out (`next_free`).

@@ -72,6 +72,7 @@ CREATE TABLE holdfast_lines (
 ) WITHOUT ROWID;
 CREATE INDEX holdfast_lines_due ON holdfast_lines (queue, lane, due) WHERE due IS NOT NULL;
 CREATE INDEX holdfast_lines_waiting ON holdfast_lines (slot, ticket) WHERE slot IS NOT NULL;
+CREATE INDEX holdfast_lines_urgent ON holdfast_lines (slot, lane DESC, ticket) WHERE slot IS NOT NULL;
 CREATE INDEX holdfast_lines_idle ON holdfast_lines (queue) WHERE due IS NULL AND id IS NULL AND slot IS NULL;
 
 -- What limits and rates count: jobs that run (`used`), or until when those let through are spaced out (`next_free`).
