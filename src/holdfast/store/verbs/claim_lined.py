@@ -81,6 +81,8 @@ def claim_lined(order: Order) -> Verb[Taken]:
     calls = yield from who_else_waits(places.values(), held, held.keys() & called)
     for name, call in calls.items():
         held[name].waiting = bool(call.others)
+    for place in places.values():
+        _wait_in_turn(place, held, calls.keys())
     slots.free(held, gone)
     jobs = yield from _take(places, order, tasks, rules, held, now)
     yield from set_lines(places, held, calls, order, now)
@@ -99,7 +101,7 @@ def claim_lined(order: Order) -> Verb[Taken]:
     times = [slot.wake_at for slot in held.values()]
     times += (notes.again, desk.next, NOW if len(found) == CALLED else None)
     look_at = min((at for at in times if at is not None), default=None)
-    seen_all = len(picked) < order.limit
+    seen_all = len(picked) < order.sight
     if order.floors is None:
         return Taken(jobs, look_at, all=seen_all)
     return Taken(
@@ -180,6 +182,16 @@ def _take(
             break
     # The lines of a group go in turn here too: what few jobs one has don't begin behind all of another.
     return [job for *_, job in sorted(seats, key=lambda seat: seat[:3])]
+
+
+def _wait_in_turn(place: InHand, held: Mapping[str, Slot], called: Collection[str]) -> None:
+    """Have a line stand behind those that wait for a slot which it needs, if they were not called with it."""
+    if not place.candidate or place.called:
+        return
+    for name in place.needs:
+        if held[name].waiting and name not in called and place.line.slot != name:
+            place.candidate, place.short_of = False, name
+            return
 
 
 def _urgency(place: InHand, order: Order, now: int) -> int:

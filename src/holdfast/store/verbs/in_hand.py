@@ -25,6 +25,8 @@ NOTES = 500
 """So many notes are seen to at once …"""
 CALLED = 250
 """… and so many slots that may have room."""
+LEAST = 16
+"""So many lines are picked where fewer jobs are asked for."""
 STUCK = 100_000
 """Microseconds until another look at a line whose next job could not be taken: a caller's transaction holds it."""
 
@@ -52,6 +54,11 @@ class Order(NamedTuple):
     called_first: bool = False
     """Queues of lines that were called by a slot are served before those of `lanes`. Change it from claim to claim, and
     neither can starve the other."""
+
+    @property
+    def sight(self) -> int:
+        """So many lines are picked at most: a few more than are needed, to know whether there are others behind."""
+        return max(self.limit, LEAST)
 
 
 class Taken(NamedTuple):
@@ -243,7 +250,7 @@ def pick(places: dict[Key, InHand], order: Order) -> Verb[list[Line]]:
     if not order.lanes:
         return []
     lanes = [(mark.queue, mark.lane, mark.run_at) for mark in order.lanes]
-    picked = [Line(*row) for row in (yield Statement("pick_lines", {"lanes": lanes, "limit": order.limit}))]
+    picked = [Line(*row) for row in (yield Statement("pick_lines", {"lanes": lanes, "limit": order.sight}))]
     for line in picked:
         _have(places, msgspec.structs.replace(line))
     return picked

@@ -32,7 +32,7 @@ def set_lines(
         now: the store's time.
     """
     # There may be more lines behind those that were picked: none may stay in front for nothing.
-    crowded = bool(order.lanes) and len(places) >= order.limit
+    crowded = bool(order.lanes) and len(places) >= order.sight
     # What is the next now, where it is not what it was.
     yield from read_heads(
         [place for place in places.values() if place.sent and not is_ordered(place.line.key)], now
@@ -125,7 +125,7 @@ def next_floors(
     """From where on the next claim need look: what this one has seen is written anew, or gone."""
     safe = now - LAG_OF_LINES
     lanes = dict(before.lanes)
-    last = picked[-1] if len(picked) >= order.limit else None
+    last = picked[-1] if len(picked) >= order.sight else None
     for mark in order.lanes:
         lane = (mark.queue, mark.lane)
         if last is not None and lane == (last.queue, last.lane):
