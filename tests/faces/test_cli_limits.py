@@ -111,3 +111,16 @@ def test_what_makes_no_sense(limits: Run, arguments: list[str], code: int, said:
     answer = limits(*arguments)
     assert (answer.code, said in answer.err) == (code, True), answer.err
     assert holds(limits) == before
+
+
+def test_jobs_that_wait_in_lines_show_their_time_and_are_counted(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "project")
+    (folder / "app.py").write_text(APPLICATION)
+    run = lambda *arguments: run_in(folder, "--app", "app:app", *arguments)  # noqa: E731
+    assert run("enqueue", "mail.send", '{"to": "ada"}', "--delay", "3600").code == 0
+    (job,) = run("jobs", "list").lines[1:]
+    assert "in 59 min" in job or "in 1 h" in job
+    run("queues", "pause", "mail", "--reason", "a provider that has told us of a long window of maintenance")
+    heading, *rows = [line.split() for line in run("queues", "list").lines]
+    (mail,) = [row for row in rows if row[0] == "mail"]
+    assert mail[heading.index("BLOCKED")] == "1"

@@ -28,7 +28,7 @@ def row(job: Job[Any], now: datetime) -> list[str]:
         job.queue,
         job.state.value,
         str(job.attempt),
-        when_text(job.run_at if job.state == "pending" else job.updated_at, now),
+        when_text(job.run_at if job.state in ("pending", "blocked") else job.updated_at, now),
         _note(job),
     ]
 

@@ -29,7 +29,7 @@ COLUMNS = (
     Column("queue"),
     Column("pending", right=True),
     Column("due", right=True),
-    Column("blocked", right=True, optional=4),
+    Column("blocked", right=True),
     Column("running", right=True),
     Column("failed", right=True),
     Column("succeeded", right=True, optional=2),
@@ -37,6 +37,9 @@ COLUMNS = (
     Column("due since", optional=1),
     Column("paused", optional=0),
 )
+
+
+PAUSE_LENGTH = 40
 
 
 @queues.command(
@@ -48,8 +51,8 @@ def list_queues(as_json: bool) -> None:
     """List the queues and what is in them.
 
     `pending` counts all that wait, scheduled ones too; `due` those whose time has come;
-    `blocked` those that wait for their turn in a FIFO queue or behind others of their key. Ended jobs count for as
-    long as they are kept.
+    `blocked` those that stand in lines, scheduled ones too: in a FIFO queue, behind others of their key, for a limit, a
+    rate or their share. Ended jobs count for as long as they are kept.
     """
     from holdfast.cli.databases import queue_records
 
@@ -63,7 +66,7 @@ def list_queues(as_json: bool) -> None:
         return
     now = datetime.now(UTC)
     rows = [
-        [*_row(queue, now), pause_text(pauses.get(("queue", queue.name), everything), now)]
+        [*_row(queue, now), _cut(pause_text(pauses.get(("queue", queue.name), everything), now))]
         for queue in records
     ]
     print_table(COLUMNS, rows, empty="There are no queues yet.")
@@ -181,3 +184,8 @@ def _row(queue: QueueRecord, now: datetime) -> list[str]:
     )
     since = None if queue.oldest_due is None else to_datetime(queue.oldest_due)
     return [queue.name, *(f"{count:,}" for count in counts), when_text(since, now)]
+
+
+def _cut(pause: str) -> str:
+    """What people have written as a reason may not take the room of the numbers."""
+    return pause if len(pause) <= PAUSE_LENGTH else f"{pause[: PAUSE_LENGTH - 1]}…"
