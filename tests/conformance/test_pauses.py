@@ -64,7 +64,7 @@ def test_workers_are_told(scene: Scene) -> None:
     assert [wake.control for wake in news if wake.control] == [True, True]
     scene.enqueue_one()
     scene.store.write(pause, "task", "t", None, None)
-    lanes, pauses = scene.store.read(survey, None)
+    lanes, pauses, _ = scene.store.read(survey, None)
     assert [lane.queue for lane in lanes] == [QUEUE]
     halted = Halted(pauses)
     assert halted
