@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from holdfast.core import outcomes as o
 from holdfast.core.job import Claimed, NewJob
+from holdfast.core.lines import line_of
 from holdfast.core.policy import DEFAULT
 from holdfast.core.slots import Rule
 from holdfast.core.states import JobState
@@ -406,3 +407,35 @@ def test_what_waits_for_a_slot_ages(flow: Flow) -> None:
     assert take(3) == urgent[0], "three priorities higher, which is not enough"
     assert take(2) == old
     assert take(2) == urgent[1]
+
+
+def test_shares_take_turns_however_old_the_jobs_of_one_are(flow: Flow) -> None:
+    """Ageing is of priorities: within one it gives no share more than its part."""
+    flow.put(*flow.scene.new(30, share="old"), *flow.scene.new(10, share="young"))
+    sqlite = flow.scene.backend.dialect == "sqlite"
+    since = "first_due - 100000000" if sqlite else "first_due - interval '100 s'"
+    line = line_of(None, 0, "old")
+    flow.scene.backend.execute(f"UPDATE {{}}blocked SET first_due = {since} WHERE key = ?", line)
+    sent: list[str] = []
+    for _ in range(12):
+        lanes = [LaneMark(lane.queue, lane.lane) for lane in flow.scene.lines()] or [LaneMark(QUEUE, 0)]
+        order = Order(
+            flow.worker, flow.scene.ids.next(), lanes, 1, [TASK], lambda queue: True, ages={QUEUE: SECOND}
+        )
+        (job,) = flow.scene.store.write(claim_lined.claim_lined, order).jobs
+        sent.append((job.line or "").split("\x1f")[2])
+        flow.end(job)
+    assert Counter(sent) == {"old": 6, "young": 6}
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_lines_that_a_worker_does_not_serve_are_there_for_others_at_once(flow: Flow, ordered: bool) -> None:
+    for n in range(20):
+        flow.enqueue(ordering_key=str(n) if ordered else None, share=None if ordered else str(n))
+    (mine,) = flow.enqueue(share="mine", task="other")
+    for _ in range(20):
+        found = flow.scene.claim_lined(flow.worker, limit=1, tasks=["other"])
+        if found:
+            break
+    assert [job.job_id for job in found] == [mine], "those in front of it are out of the way"
+    assert len(flow.take(20)) == 20

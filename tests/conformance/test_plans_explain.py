@@ -14,12 +14,12 @@ import pytest
 
 from holdfast.core.lines import encode_limits, line_of
 from holdfast.store.driver import drive
-from holdfast.store.open import open_store
 from holdfast.store.postgres.session import LOOK
 from holdfast.store.postgres.text import decoded, prepared, values
 from holdfast.store.sqlite.adapter import SqliteAdapter
 from holdfast.store.statement import Rows, Statement, Step
 from holdfast.store.verbs.explain import explain
+from tests.conformance.analysed import never_analysed
 from tests.conformance.backends import SqliteBackend
 from tests.servers.shared import Servers, versions
 
@@ -193,14 +193,8 @@ def fill_postgres(connection: psycopg.Connection[Any], number: int) -> dict[str,
 @pytest.fixture(params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))])
 def database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[psycopg.Connection[Any]]:
     """An empty database whose statistics are only as new as a test says."""
-    with servers.databases(request.param).fresh() as found:
-        store = open_store(found.url)
-        store.migrate()
-        store.close()
-        with psycopg.connect(found.url, autocommit=True) as connection:
-            for table in sorted(BIG):
-                connection.execute(f"ALTER TABLE holdfast.{table} SET (autovacuum_enabled = off)".encode())
-            yield connection
+    with never_analysed(servers, request.param, BIG) as connection:
+        yield connection
 
 
 class Explaining:

@@ -28,6 +28,7 @@ from holdfast.store.verbs.lines import SET as SET_LINES
 from holdfast.store.verbs.settle import FINISHED, WAITING
 from holdfast.store.verbs.slots import SET as SET_SLOTS
 from holdfast.store.verbs.unique import HELD, TAKEN
+from tests.conformance.analysed import never_analysed
 from tests.servers.shared import Servers, versions
 
 IDS = IdSource(lambda: time.time_ns() // 1_000_000, os.urandom)
@@ -144,14 +145,8 @@ TABLES = {
 @pytest.fixture(params=versions() or [pytest.param("", marks=pytest.mark.skip(reason="no PostgreSQL"))])
 def database(request: pytest.FixtureRequest, servers: Servers) -> Iterator[psycopg.Connection[Any]]:
     """An empty database whose statistics are only as new as a test says."""
-    with servers.databases(request.param).fresh() as found:
-        store = open_store(found.url)
-        store.migrate()
-        store.close()
-        with psycopg.connect(found.url, autocommit=True) as connection:
-            for table in sorted(TABLES):
-                connection.execute(f"ALTER TABLE holdfast.{table} SET (autovacuum_enabled = off)".encode())
-            yield connection
+    with never_analysed(servers, request.param, TABLES) as connection:
+        yield connection
 
 
 def scans(plan: dict[str, Any]) -> Iterator[str]:

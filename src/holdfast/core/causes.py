@@ -34,7 +34,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
         Args:
             now: the moment of which it speaks.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each says it in its own words
 
 
 # --- it has been begun --------------------------------------------------------------------------------------------

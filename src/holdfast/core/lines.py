@@ -8,7 +8,7 @@ a line begins with a sign that no ordering key may hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -141,11 +141,6 @@ def _sendable(line: Wanted, room: dict[str, int], most: int) -> int:
             line.short_of = name
     line.got += sent
     return sent
-
-
-def weight_of(weights: Mapping[str, int], share: str) -> int:
-    """How much a share weighs; 1 where nothing is said."""
-    return weights.get(share, 1)
 
 
 def _hash(text: str) -> str:

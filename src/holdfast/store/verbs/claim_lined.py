@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from holdfast.core.job import Claimed, is_suspect
-from holdfast.core.lines import Wanted, encode_limits, is_ordered, share_of, share_out, weight_of
+from holdfast.core.lines import Wanted, encode_limits, is_ordered, share_of, share_out
 from holdfast.core.slots import Slot, room, use
 from holdfast.store.marks import ZERO, Floors, Position
 from holdfast.store.records import PauseRecord
@@ -92,12 +92,7 @@ def claim_lined(order: Order) -> Verb[Taken]:
     if due:
         yield Wake(lines=due)
     if jobs:
-        rows = [(job.job_id, job.run, job.attempt, job.crashes) for job in jobs]
-        yield Statement("lease_taken", {"lease": order.lease, "worker": order.worker, "jobs": rows})
-        yield from expiry.read(jobs)
-        unique = [job for job in jobs if job.unique is not None]
-        if unique:
-            yield from release_started(unique)
+        yield from _lease(jobs, order)
     times = [slot.wake_at for slot in held.values()]
     times += (notes.again, desk.next, NOW if len(found) == CALLED else None)
     look_at = min((at for at in times if at is not None), default=None)
@@ -107,6 +102,16 @@ def claim_lined(order: Order) -> Verb[Taken]:
     return Taken(
         jobs, look_at, next_floors(order.floors, order, places, picked, found, notes.seen, now), seen_all
     )
+
+
+def _lease(jobs: list[Claimed], order: Order) -> Verb[None]:
+    """Write the lease of jobs that were taken, and what begins with it."""
+    rows = [(job.job_id, job.run, job.attempt, job.crashes) for job in jobs]
+    yield Statement("lease_taken", {"lease": order.lease, "worker": order.worker, "jobs": rows})
+    yield from expiry.read(jobs)
+    unique = [job for job in jobs if job.unique is not None]
+    if unique:
+        yield from release_started(unique)
 
 
 def _may_go(place: InHand, order: Order, halted: Halted, tasks: Collection[str], now: int) -> bool:
@@ -150,9 +155,13 @@ def _take(
     free = {name: room(rule_for(rules, name), slot, now) for name, slot in held.items()}
     going = [place for place in places.values() if place.candidate]
     rank = _in_turn(going, order)
+    urgency = _urgency(going, order, now)
+    # Those of a lane stay together: however old its jobs are, shares take turns in it.
     going.sort(
-        key=lambda p: (rank[p.line.queue], -_urgency(p, order, now), -p.line.lane, not p.called, p.order)
-    )
+        key=lambda p: (
+            rank[p.line.queue], -urgency[p.line.queue, p.line.lane], -p.line.lane, not p.called, p.order,
+        )
+    )  # fmt: skip
     groups = {group: n for n, group in enumerate(dict.fromkeys((p.line.queue, p.line.lane) for p in going))}
     seats: list[tuple[int, int, int, Claimed]] = []
     for _ in range(ROUNDS):
@@ -172,12 +181,8 @@ def _take(
             for n, job in enumerate(got, place.sent):
                 seats.append((groups[line.group], n // line.weight, len(seats), job))
             _account(place, got, rules, free, held, now)
-        # Of lines that had as many as they were asked for, some may have more, and others have left room to them.
-        going = [
-            place
-            for place in asking
-            if place.got >= place.asked and place.short_of is None and not is_ordered(place.line.key)
-        ]
+        # Others have left room to those that sent all that they were asked for, and to those that were not asked yet.
+        going = [place for place in going if place.short_of is None and _may_send_more(place)]
         if len(seats) >= order.limit or not going:
             break
     # The lines of a group go in turn here too: what few jobs one has don't begin behind all of another.
@@ -194,12 +199,19 @@ def _wait_in_turn(place: InHand, held: Mapping[str, Slot], called: Collection[st
             return
 
 
-def _urgency(place: InHand, order: Order, now: int) -> int:
-    """The priority of a line, and how long its next job has been due, if that counts."""
-    after = order.ages.get(place.line.queue)
-    if after is None or place.head is None:
-        return place.line.lane
-    return place.line.lane + max(0, now - place.head.first_due) // after
+def _urgency(going: Iterable[InHand], order: Order, now: int) -> dict[tuple[str, int], int]:
+    """The priority of each lane, and how long its oldest job has been due, if that counts."""
+    found: dict[tuple[str, int], int] = {}
+    for place in going:
+        queue, lane = place.line.queue, place.line.lane
+        after = order.ages.get(queue)
+        aged = 0 if after is None or place.head is None else max(0, now - place.head.first_due) // after
+        found[queue, lane] = max(lane + aged, found.get((queue, lane), lane))
+    return found
+
+
+def _may_send_more(place: InHand) -> bool:
+    return not place.asked or (place.got >= place.asked and not is_ordered(place.line.key))
 
 
 def _in_turn(going: Sequence[InHand], order: Order) -> dict[str, int]:
@@ -218,7 +230,7 @@ def _wanted(place: InHand, rules: Rules) -> Wanted:
         group=(line.queue, line.lane),
         limits=place.needs,
         supply=1 if is_ordered(line.key) else ENDLESS,
-        weight=1 if weights is None else weight_of(weights, share_of(line.key)),
+        weight=1 if weights is None else weights.get(share_of(line.key), 1),
         credit=line.credit,
     )
 

@@ -54,7 +54,7 @@ def set_lines(
             continue
         elif place.asked and not (place.sent or place.moved) and head.task in order.tasks:
             line.due = now + STUCK
-        elif crowded and not (place.sent or place.candidate) and line.due is not None:
+        elif crowded and line.due is not None and (not place.candidate or (place.asked and not place.sent)):
             # Out of the way of those behind it. Others may take what this worker doesn't, or has no room for.
             line.due = now + STUCK if head.task in order.tasks else now
         elif done:
